@@ -1,0 +1,138 @@
+"""An event on its way through the operators: messages, their total order, and outputs.
+
+A `Message` is what an operator is given. Operators answer with outputs: a `Row`
+(for the warehouse and the files), a `Send` (for another key further down) or a
+`Signal` (for the next operator, same key).
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+from schemas.events import Event
+
+Order = tuple[int, int, str, str, int, int, str, int, str, int]
+"""The total order of messages: known_at, occurred_at, source, event_id, 0 for a retraction
+and 1 for an insertion, rung, emitting key, ordinal, partition, offset."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A row of a warehouse table. `keys` empty: append-only; else the newest `version` wins.
+
+    Each field's description (`Annotated[..., Meta(description=...)]`) becomes the comment
+    of its column; the class docstring becomes the comment of its table.
+    """
+
+    table: ClassVar[str]
+    keys: ClassVar[tuple[str, ...]] = ()
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind"):
+    """What a message carries."""
+
+
+class Climb(Body, kw_only=True, tag="climb"):
+    """An event climbing the ladder of identifiers, see `transforms.stitch`."""
+
+    event: Event
+    visit: str
+    """The identifier (`"namespace:value"`), order or event whose key is visited now."""
+    rest: tuple[str, ...] = ()
+    """What is left to visit, weakest first; the last one is the strongest known owner."""
+    reason: str = ""
+    """How the owner was found so far: member_id, link, receipt, released."""
+    reached: str = ""
+    """The rung that resolved the event so far."""
+    found: tuple[str, ...] = ()
+    """Other owners of weaker identifiers met on the way: a disagreement if they differ at the end."""
+    retract: bool = False
+
+
+class Attributed(Body, kw_only=True, tag="attributed"):
+    """An event and the member whom it belongs to: what accrue, score and decide see."""
+
+    event: Event
+    member_id: str
+    reason: str
+    rung: str
+    retract: bool = False
+    """The event was attributed to this member before, and no longer is."""
+
+
+class Signal(Body, kw_only=True):
+    """What an operator tells the next ones about the same member."""
+
+
+class AccountChanged(Signal, kw_only=True, tag="account_changed"):
+    """A member's points after something happened to them: the one balance of every surface."""
+
+    member_id: str
+    programme: str
+    available: int
+    pending: int
+    held: int
+    qualifying: int
+    tier: str
+    next_tier: str | None = None
+    to_next_tier: int = 0
+    next_expiry_at: int | None = None
+    next_expiry_points: int = 0
+    enrolled_at: int | None = None
+    cause: str
+    """What happened: an event type, or a timer: activate, expire, hold_expired, tier_review."""
+    event_id: str | None = None
+    source: str | None = None
+    earned: int = 0
+    """Points that this cause earned (pending or available); negative: reversed."""
+    spent: int = 0
+    """Points that this cause redeemed."""
+    reference: str | None = None
+    """The transaction, order or redemption concerned."""
+
+
+class TierChanged(Signal, kw_only=True, tag="tier_changed"):
+    member_id: str
+    tier: str
+    from_tier: str
+    reason: str
+    upgrade: bool
+
+
+class ScoreChanged(Signal, kw_only=True, tag="score_changed"):
+    """A member's churn risk and value were computed anew; `band_changed`: a band was crossed."""
+
+    member_id: str
+    p_alive: float
+    risk: float
+    band: str
+    from_band: str
+    band_changed: bool
+    expected_value: int
+    segment: str
+    why: str
+
+
+AnyBody = Climb | Attributed | AccountChanged | TierChanged | ScoreChanged
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a key is given, at its place in the total order."""
+
+    order: Order
+    key: str
+    body: AnyBody
+
+    @property
+    def known_at(self) -> int:
+        return self.order[0]
+
+
+class Send(msgspec.Struct, frozen=True, gc=False):
+    """An output for another key further down: `step` is a rung of the ladder, or "accrue"."""
+
+    step: str
+    key: str
+    body: Climb | Attributed
+
+
+Output = Row | Send | Signal

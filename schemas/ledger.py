@@ -1,0 +1,111 @@
+"""What accrue writes: entries, lots, redemptions and tier changes."""
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from schemas.flow import Row
+
+Account = Literal[
+    "issued", "pending", "available", "held", "redeemed", "expired", "reversed", "transferred"
+]
+EntryKind = Literal[
+    "earn",
+    "bonus",
+    "activate",
+    "hold",
+    "release",
+    "redeem",
+    "reverse",
+    "reinstate",
+    "expire",
+    "adjust",
+    "transfer_out",
+    "transfer_in",
+    "correct",
+]
+RedemptionCode = Literal[
+    "ok",
+    "exists",
+    "exists_with_different_points",
+    "unknown_reward",
+    "tier_too_low",
+    "insufficient_points",
+    "hold_expired",
+    "hold_not_found",
+    "already_captured",
+]
+
+
+class LedgerEntry(Row, kw_only=True):
+    """One movement of points between two accounts of a member. Never edited."""
+
+    table: ClassVar[str] = "ledger_entries"
+    entry_id: Annotated[str, Meta(description="deterministic: of event, line, rule, kind, lot")]
+    member_id: Annotated[str, Meta(description="whose points")]
+    debit: Annotated[Account, Meta(description="the account that points leave")]
+    credit: Annotated[Account, Meta(description="the account that points enter")]
+    points: Annotated[int, Meta(description="how many, above 0")]
+    kind: Annotated[EntryKind, Meta(description="what sort of movement")]
+    rule: Annotated[str | None, Meta(description="the earn rule or policy behind it")]
+    programme_version: Annotated[str, Meta(description="programme@version that decided it")]
+    lot_id: Annotated[str | None, Meta(description="the lot concerned")]
+    source: Annotated[str | None, Meta(description="of the event behind it; null: a timer")]
+    event_id: Annotated[str | None, Meta(description="of the event behind it; null: a timer")]
+    line_id: Annotated[str | None, Meta(description="the receipt line concerned")]
+    occurred_at: Annotated[int, Meta(description="business date, ms UTC", extra={"ms": True})]
+    posted_at: Annotated[
+        int, Meta(description="known_at of the event or the timer's due time", extra={"ms": True})
+    ]
+    corrects: Annotated[str | None, Meta(description="the entry that this one corrects")]
+
+
+class Lot(Row, kw_only=True):
+    """Points earned together, with one expiry."""
+
+    table: ClassVar[str] = "lots"
+    keys: ClassVar[tuple[str, ...]] = ("lot_id",)
+    lot_id: Annotated[str, Meta(description="deterministic: of the event that earned it")]
+    member_id: Annotated[str, Meta(description="whose points")]
+    earned_at: Annotated[int, Meta(description="business date, ms UTC", extra={"ms": True})]
+    available_at: Annotated[
+        int, Meta(description="end of the pending period, ms UTC", extra={"ms": True})
+    ]
+    expires_at: Annotated[
+        int | None, Meta(description="when the rest expires; null: never", extra={"ms": True})
+    ]
+    points: Annotated[int, Meta(description="earned, less what was reversed")]
+    remaining: Annotated[int, Meta(description="not yet redeemed, expired or reversed")]
+    entry_id: Annotated[str, Meta(description="the first entry of the lot")]
+    version: Annotated[int, Meta(description="grows with each change of the row")]
+
+
+class Redemption(Row, kw_only=True):
+    """A request to spend points and its answer; refusals are rows too."""
+
+    table: ClassVar[str] = "redemptions"
+    keys: ClassVar[tuple[str, ...]] = ("redemption_id", "member_id")
+    redemption_id: Annotated[str, Meta(description="chosen by whoever asked")]
+    member_id: Annotated[str, Meta(description="who asked")]
+    reward_id: Annotated[str | None, Meta(description="from the catalogue; null: plain points")]
+    points: Annotated[int, Meta(description="asked for")]
+    status: Annotated[
+        Literal["held", "captured", "released", "refused"], Meta(description="where it stands")
+    ]
+    code: Annotated[RedemptionCode, Meta(description="ok or the reason of the refusal")]
+    requested_at: Annotated[int, Meta(description="ms UTC", extra={"ms": True})]
+    answered_at: Annotated[int, Meta(description="of the last answer, ms UTC", extra={"ms": True})]
+    version: Annotated[int, Meta(description="grows with each change of the row")]
+
+
+class TierChange(Row, kw_only=True):
+    """A member moved to another tier."""
+
+    table: ClassVar[str] = "tier_changes"
+    member_id: Annotated[str, Meta(description="who")]
+    tier: Annotated[str, Meta(description="the tier since then")]
+    from_tier: Annotated[str, Meta(description="the tier before")]
+    at: Annotated[int, Meta(description="ms UTC", extra={"ms": True})]
+    reason: Annotated[
+        str, Meta(description="qualified, period_end, grace_end, rebooked or returned")
+    ]

@@ -1,0 +1,38 @@
+"""What decode and stitch refuse, and the closed set of reasons."""
+
+from typing import Annotated, ClassVar, Final, Literal, get_args
+
+from msgspec import Meta
+
+from schemas.flow import Row
+
+Reason = Literal[
+    "unreadable",
+    "unknown_type",
+    "schema_mismatch",
+    "missing_field",
+    "no_time",
+    "clock_beyond_bound",
+    "too_large",
+    "two_unique_identifiers",
+    "conflicting_duplicate",
+    "too_old_to_deduplicate",
+    "unknown_currency",
+    "negative_amount",
+    "loop_of_merges",
+]
+REASONS: Final[tuple[str, ...]] = get_args(Reason)
+
+
+class Quarantined(Row, kw_only=True):
+    """Input that was refused: counted, kept encrypted, replayable."""
+
+    table: ClassVar[str] = "quarantine"
+    source: Annotated[str | None, Meta(description="the stream, where it could be read")]
+    position: Annotated[str, Meta(description="partition:offset of the record")]
+    reason: Annotated[Reason, Meta(description="a stable code")]
+    detail: Annotated[str, Meta(description="the field and what was wrong, without its value")]
+    event_id: Annotated[str | None, Meta(description="where it could be read")]
+    content_hash: Annotated[str, Meta(description="xxh3-128 of the raw bytes, hex")]
+    known_at: Annotated[int, Meta(description="when, ms UTC", extra={"ms": True})]
+    raw: Annotated[bytes, Meta(description="the record as it came, encrypted", extra={"as": "_raw"})]
