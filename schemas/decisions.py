@@ -1,6 +1,6 @@
 """What decide writes: journeys, decisions, triggers, deliveries, and each member's state."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 from msgspec import Meta
 
@@ -37,8 +37,42 @@ INTERRUPTING: frozenset[str] = frozenset({"push", "email", "sms"})
 
 Purpose = Literal["transactional", "service", "marketing"]
 
+DecisionReason = Literal[
+    "ok",
+    "no_consent",
+    "unreachable",
+    "stale",
+    "open_case",
+    "just_bought",
+    "held_out",
+    "cap_reached",
+    "quiet_hours",
+    "quiet_hours_expired",
+    "lower_priority",
+    "other_channel",
+    "already_sent",
+    "goal_met",
+    "exited",
+]
+"""Why a candidate ended as it did, the first that applies in this order.
 
-class Trigger(Row, kw_only=True):
+`ok` sent or shown · `no_consent` for this channel and purpose · `unreachable` no address known ·
+`stale` what began it happened too long ago · `open_case` a complaint is open · `just_bought`
+nothing is left to promote · `held_out` in the control group · `cap_reached` · `quiet_hours`
+queued until they end · `quiet_hours_expired` they end after its time-to-live · `lower_priority`
+another message of the purpose went out at that instant · `other_channel` the step was served by
+another of its channels · `already_sent` the event had begun this journey before · `goal_met` and
+`exited` withdrawn since the member left the journey.
+"""
+DECISION_REASONS: Final[tuple[str, ...]] = get_args(DecisionReason)
+
+LeftBecause = Literal["goal_met", "exit", "completed", "crowded_out", "retired"]
+"""`crowded_out`: more journeys at a time than a member may be in; `retired`: the journey or its
+step is no longer in the config."""
+LEFT_BECAUSE: Final[tuple[str, ...]] = get_args(LeftBecause)
+
+
+class Trigger(Row, frozen=True, kw_only=True):
     """What a channel system acts on. The same `trigger_id` is the same message: apply it once."""
 
     table: ClassVar[str] = "triggers"
@@ -61,7 +95,7 @@ class Trigger(Row, kw_only=True):
     decided_at: Annotated[int, Meta(description="ms UTC", extra={"ms": True})]
 
 
-class Decision(Row, kw_only=True):
+class Decision(Row, frozen=True, kw_only=True):
     """The audited outcome for a candidate: what was sent, and why anything was not."""
 
     table: ClassVar[str] = "decisions"
@@ -69,7 +103,9 @@ class Decision(Row, kw_only=True):
     member_id: Annotated[str, Meta(description="about whom")]
     journey: Annotated[str, Meta(description="the journey that proposed it")]
     step: Annotated[str, Meta(description="its step")]
-    channel: Annotated[str, Meta(description="the channel concerned")]
+    channel: Annotated[
+        str, Meta(description="the channel concerned; empty: the journey wasn't entered")
+    ]
     outcome: Annotated[
         Literal["sent", "shown", "queued", "withdrawn", "suppressed"],
         Meta(description="what became of the candidate"),
@@ -79,7 +115,7 @@ class Decision(Row, kw_only=True):
     decided_at: Annotated[int, Meta(description="ms UTC", extra={"ms": True})]
 
 
-class JourneyEntry(Row, kw_only=True):
+class JourneyEntry(Row, frozen=True, kw_only=True):
     """One passage of a member through a journey."""
 
     table: ClassVar[str] = "journeys"
@@ -93,12 +129,13 @@ class JourneyEntry(Row, kw_only=True):
     entered_at: Annotated[int, Meta(description="ms UTC", extra={"ms": True})]
     left_at: Annotated[int | None, Meta(description="ms UTC", extra={"ms": True})]
     left_because: Annotated[
-        str | None, Meta(description="goal_met, exit, completed, or null while active")
+        str | None,
+        Meta(description="goal_met, exit, completed, crowded_out, retired; null while active"),
     ]
     version: Annotated[int, Meta(description="grows with each change of the row")]
 
 
-class Delivery(Row, kw_only=True):
+class Delivery(Row, frozen=True, kw_only=True):
     """What a channel system reported about a trigger."""
 
     table: ClassVar[str] = "deliveries"
@@ -112,7 +149,7 @@ class Delivery(Row, kw_only=True):
     at: Annotated[int, Meta(description="ms UTC", extra={"ms": True})]
 
 
-class Member(Row, kw_only=True):
+class Member(Row, frozen=True, kw_only=True):
     """A member as every surface shows them: points, tier, risk and when they were last seen."""
 
     table: ClassVar[str] = "members"

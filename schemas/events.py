@@ -54,32 +54,32 @@ class Tender(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     amount: int
 
 
-class Nothing(Payload, kw_only=True, tag="nothing"):
+class Nothing(Payload, frozen=True, kw_only=True, tag="nothing"):
     """Types whose envelope says it all: signed_in, signed_out, app_opened, subscribed, …"""
 
 
-class Viewed(Payload, kw_only=True, tag="viewed"):
+class Viewed(Payload, frozen=True, kw_only=True, tag="viewed"):
     name: str
 
 
-class ProductViewed(Payload, kw_only=True, tag="product_viewed"):
+class ProductViewed(Payload, frozen=True, kw_only=True, tag="product_viewed"):
     sku: str
     category: str = ""
     price: int = 0
 
 
-class Searched(Payload, kw_only=True, tag="searched"):
+class Searched(Payload, frozen=True, kw_only=True, tag="searched"):
     query: str
 
 
-class Cart(Payload, kw_only=True, tag="cart"):
+class Cart(Payload, frozen=True, kw_only=True, tag="cart"):
     """cart_updated and checkout_started; no lines on cart_updated: the cart was emptied."""
 
     cart_id: str
     lines: tuple[Line, ...] = ()
 
 
-class Order(Payload, kw_only=True, tag="order"):
+class Order(Payload, frozen=True, kw_only=True, tag="order"):
     """order_placed, order_ready, order_collected, order_delivered, order_cancelled."""
 
     order_id: str
@@ -90,36 +90,36 @@ class Order(Payload, kw_only=True, tag="order"):
     offers: tuple[str, ...] = ()
 
 
-class AdClicked(Payload, kw_only=True, tag="ad_clicked"):
+class AdClicked(Payload, frozen=True, kw_only=True, tag="ad_clicked"):
     network: str
     campaign: str
     creative: str = ""
 
 
-class RewardViewed(Payload, kw_only=True, tag="reward_viewed"):
+class RewardViewed(Payload, frozen=True, kw_only=True, tag="reward_viewed"):
     reward_id: str
 
 
-class Visit(Payload, kw_only=True, tag="visit"):
+class Visit(Payload, frozen=True, kw_only=True, tag="visit"):
     """store_visited and store_left, by geofence or beacon."""
 
     store_id: str
     zone: str = ""
 
 
-class Activity(Payload, kw_only=True, tag="activity"):
+class Activity(Payload, frozen=True, kw_only=True, tag="activity"):
     """activity_completed: a workout, a survey, a flight flown: what engagement rules reward."""
 
     activity: str
     quantity: int = 1
 
 
-class Benefit(Payload, kw_only=True, tag="benefit"):
+class Benefit(Payload, frozen=True, kw_only=True, tag="benefit"):
     benefit: str
     reference: str = ""
 
 
-class Sale(Payload, kw_only=True, tag="sale"):
+class Sale(Payload, frozen=True, kw_only=True, tag="sale"):
     transaction_id: str
     order_id: str | None = None
     lines: tuple[Line, ...]
@@ -129,14 +129,14 @@ class Sale(Payload, kw_only=True, tag="sale"):
     redemptions: tuple[str, ...] = ()
 
 
-class Return(Payload, kw_only=True, tag="return"):
+class Return(Payload, frozen=True, kw_only=True, tag="return"):
     return_id: str
     transaction_id: str | None = None
     """Of the sale or order that is returned, if known."""
     lines: tuple[Line, ...]
 
 
-class Profile(Payload, kw_only=True, tag="profile"):
+class Profile(Payload, frozen=True, kw_only=True, tag="profile"):
     """enrolled and profile_updated. `birthday` is month-day, "03-31"."""
 
     birthday: str | None = None
@@ -146,29 +146,29 @@ class Profile(Payload, kw_only=True, tag="profile"):
     home_store: str | None = None
 
 
-class Consent(Payload, kw_only=True, tag="consent"):
+class Consent(Payload, frozen=True, kw_only=True, tag="consent"):
     channel: str
     purpose: str
     granted: bool
 
 
-class Membership(Payload, kw_only=True, tag="membership"):
+class Membership(Payload, frozen=True, kw_only=True, tag="membership"):
     plan: str
     trial: bool = False
 
 
-class Merge(Payload, kw_only=True, tag="merge"):
+class Merge(Payload, frozen=True, kw_only=True, tag="merge"):
     loser: str
     winner: str
 
 
-class Case(Payload, kw_only=True, tag="case"):
+class Case(Payload, frozen=True, kw_only=True, tag="case"):
     case_id: str
     severity: str = "normal"
     medium: str = ""
 
 
-class Feedback(Payload, kw_only=True, tag="feedback"):
+class Feedback(Payload, frozen=True, kw_only=True, tag="feedback"):
     """What a channel system says became of a trigger."""
 
     trigger_id: str
@@ -176,7 +176,7 @@ class Feedback(Payload, kw_only=True, tag="feedback"):
     reason: str = ""
 
 
-class Redeem(Payload, kw_only=True, tag="redeem"):
+class Redeem(Payload, frozen=True, kw_only=True, tag="redeem"):
     """Spend points: a reward from the catalogue, or a number of points. `hold`: reserve only."""
 
     redemption_id: str
@@ -185,19 +185,19 @@ class Redeem(Payload, kw_only=True, tag="redeem"):
     hold: bool = False
 
 
-class Settle(Payload, kw_only=True, tag="settle"):
+class Settle(Payload, frozen=True, kw_only=True, tag="settle"):
     """capture and release of a hold."""
 
     redemption_id: str
 
 
-class Adjust(Payload, kw_only=True, tag="adjust"):
+class Adjust(Payload, frozen=True, kw_only=True, tag="adjust"):
     points: int
     reason: str
     actor: str
 
 
-class Offer(Payload, kw_only=True, tag="offer"):
+class Offer(Payload, frozen=True, kw_only=True, tag="offer"):
     """grant_offer and revoke_offer."""
 
     offer_id: str
@@ -205,20 +205,20 @@ class Offer(Payload, kw_only=True, tag="offer"):
     reason: str = ""
 
 
-class Product(Payload, kw_only=True, tag="product"):
+class Product(Payload, frozen=True, kw_only=True, tag="product"):
     sku: str
     name: str = ""
     category: str = ""
     price: int = 0
 
 
-class Store(Payload, kw_only=True, tag="store"):
+class Store(Payload, frozen=True, kw_only=True, tag="store"):
     store_id: str
     name: str = ""
     time_zone: str | None = None
 
 
-class Availability(Payload, kw_only=True, tag="availability"):
+class Availability(Payload, frozen=True, kw_only=True, tag="availability"):
     store_id: str
     sku: str
     available: bool

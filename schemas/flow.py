@@ -11,7 +11,7 @@ import msgspec
 
 from schemas.events import Event
 
-Order = tuple[int, int, str, str, int, int, str, int, str, int]
+Place = tuple[int, int, str, str, int, int, str, int, str, int]
 """The total order of messages: known_at, occurred_at, source, event_id, 0 for a retraction
 and 1 for an insertion, rung, emitting key, ordinal, partition, offset."""
 
@@ -31,24 +31,32 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind"
     """What a message carries."""
 
 
-class Climb(Body, kw_only=True, tag="climb"):
+class Climb(Body, frozen=True, kw_only=True, tag="climb"):
     """An event climbing the ladder of identifiers, see `transforms.stitch`."""
 
     event: Event
     visit: str
-    """The identifier (`"namespace:value"`), order or event whose key is visited now."""
+    """The key that is visited now: an identifier, `"receipt:…"` or `"event:…"`."""
     rest: tuple[str, ...] = ()
-    """What is left to visit, weakest first; the last one is the strongest known owner."""
+    """Identifiers still to visit, weakest first; the last one is the strongest."""
+    as_of: int
+    """The instant at which owners are looked up, ms UTC: `occurred_at`, for a return its sale's."""
     reason: str = ""
     """How the owner was found so far: member_id, link, receipt, released."""
-    reached: str = ""
-    """The rung that resolved the event so far."""
-    found: tuple[str, ...] = ()
-    """Other owners of weaker identifiers met on the way: a disagreement if they differ at the end."""
+    rung: str = ""
+    """The rung at which the strongest identifier of the event found its owner."""
+    climbing: bool = False
+    """Its own identifiers are behind it: `visit` and `rest` are owners found on the way."""
+    ambiguous: bool = False
+    """An identifier on the way had several owners and one of them led nowhere."""
+    side: bool = False
+    """Only leaves its mark on the visited key and goes no further."""
+    met: tuple[str, ...] = ()
+    """Owners of weaker identifiers met on the way: a conflict if the end differs."""
     retract: bool = False
 
 
-class Attributed(Body, kw_only=True, tag="attributed"):
+class Attributed(Body, frozen=True, kw_only=True, tag="attributed"):
     """An event and the member whom it belongs to: what accrue, score and decide see."""
 
     event: Event
@@ -59,11 +67,11 @@ class Attributed(Body, kw_only=True, tag="attributed"):
     """The event was attributed to this member before, and no longer is."""
 
 
-class Signal(Body, kw_only=True):
+class Signal(Body, frozen=True, kw_only=True):
     """What an operator tells the next ones about the same member."""
 
 
-class AccountChanged(Signal, kw_only=True, tag="account_changed"):
+class AccountChanged(Signal, frozen=True, kw_only=True, tag="account_changed"):
     """A member's points after something happened to them: the one balance of every surface."""
 
     member_id: str
@@ -90,7 +98,7 @@ class AccountChanged(Signal, kw_only=True, tag="account_changed"):
     """The transaction, order or redemption concerned."""
 
 
-class TierChanged(Signal, kw_only=True, tag="tier_changed"):
+class TierChanged(Signal, frozen=True, kw_only=True, tag="tier_changed"):
     member_id: str
     tier: str
     from_tier: str
@@ -98,7 +106,7 @@ class TierChanged(Signal, kw_only=True, tag="tier_changed"):
     upgrade: bool
 
 
-class ScoreChanged(Signal, kw_only=True, tag="score_changed"):
+class ScoreChanged(Signal, frozen=True, kw_only=True, tag="score_changed"):
     """A member's churn risk and value were computed anew; `band_changed`: a band was crossed."""
 
     member_id: str
@@ -118,7 +126,7 @@ AnyBody = Climb | Attributed | AccountChanged | TierChanged | ScoreChanged
 class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a key is given, at its place in the total order."""
 
-    order: Order
+    order: Place
     key: str
     body: AnyBody
 

@@ -7,7 +7,7 @@ from msgspec import Meta
 from schemas.flow import Row
 
 
-class EventOwner(Row, kw_only=True):
+class EventOwner(Row, frozen=True, kw_only=True):
     """Whom each event was attributed to, retractions included. One row an answer."""
 
     table: ClassVar[str] = "event_owners"
@@ -26,11 +26,11 @@ class EventOwner(Row, kw_only=True):
     known_at: Annotated[int, Meta(description="when the engine knew, ms UTC", extra={"ms": True})]
 
 
-class IdentityLink(Row, kw_only=True):
+class IdentityLink(Row, frozen=True, kw_only=True):
     """An identifier and its owner from a time on; until_at is set when it ended."""
 
     table: ClassVar[str] = "identity_links"
-    keys: ClassVar[tuple[str, ...]] = ("namespace", "value", "owner", "from_at")
+    keys: ClassVar[tuple[str, ...]] = ("namespace", "value", "owner", "event_id")
     namespace: Annotated[str, Meta(description="of the identifier")]
     value: Annotated[str, Meta(description="of the identifier; emails and phones pseudonymised")]
     owner: Annotated[str, Meta(description="the stronger identifier that owns it, namespace:value")]
@@ -45,7 +45,7 @@ class IdentityLink(Row, kw_only=True):
     version: Annotated[int, Meta(description="grows with each change of the row")]
 
 
-class IdentityNotice(Row, kw_only=True):
+class IdentityNotice(Row, frozen=True, kw_only=True):
     """What stitch decided not to do, and why: blocks, conflicts, limits, duplicates."""
 
     table: ClassVar[str] = "identity_notices"
@@ -57,7 +57,7 @@ class IdentityNotice(Row, kw_only=True):
     known_at: Annotated[int, Meta(description="when, ms UTC", extra={"ms": True})]
 
 
-class Guest(Row, kw_only=True):
+class Guest(Row, frozen=True, kw_only=True):
     """Someone known only by an identifier that no member owns: what they did as a guest."""
 
     table: ClassVar[str] = "guests"

@@ -24,6 +24,7 @@ EntryKind = Literal[
     "transfer_in",
     "correct",
 ]
+Posting = Literal["in_order", "rebooked", "late"]
 RedemptionCode = Literal[
     "ok",
     "exists",
@@ -37,7 +38,7 @@ RedemptionCode = Literal[
 ]
 
 
-class LedgerEntry(Row, kw_only=True):
+class LedgerEntry(Row, frozen=True, kw_only=True):
     """One movement of points between two accounts of a member. Never edited."""
 
     table: ClassVar[str] = "ledger_entries"
@@ -58,9 +59,20 @@ class LedgerEntry(Row, kw_only=True):
         int, Meta(description="known_at of the event or the timer's due time", extra={"ms": True})
     ]
     corrects: Annotated[str | None, Meta(description="the entry that this one corrects")]
+    posting: Annotated[
+        Posting,
+        Meta(
+            description="in_order; rebooked: posted or corrected when something earlier became "
+            "known, or no longer was so; late: known after the horizon, counts from that day"
+        ),
+    ] = "in_order"
+    because_of: Annotated[
+        str | None, Meta(description="the event (source/event_id) that made a rebooking necessary")
+    ] = None
+    note: Annotated[str | None, Meta(description="an adjustment's reason and actor")] = None
 
 
-class Lot(Row, kw_only=True):
+class Lot(Row, frozen=True, kw_only=True):
     """Points earned together, with one expiry."""
 
     table: ClassVar[str] = "lots"
@@ -80,7 +92,7 @@ class Lot(Row, kw_only=True):
     version: Annotated[int, Meta(description="grows with each change of the row")]
 
 
-class Redemption(Row, kw_only=True):
+class Redemption(Row, frozen=True, kw_only=True):
     """A request to spend points and its answer; refusals are rows too."""
 
     table: ClassVar[str] = "redemptions"
@@ -98,7 +110,24 @@ class Redemption(Row, kw_only=True):
     version: Annotated[int, Meta(description="grows with each change of the row")]
 
 
-class TierChange(Row, kw_only=True):
+class RedemptionAnswer(Row, kw_only=True):
+    """What was answered to each request about a redemption, repeats and time-outs included."""
+
+    table: ClassVar[str] = "redemption_answers"
+    redemption_id: Annotated[str, Meta(description="chosen by whoever asked")]
+    member_id: Annotated[str, Meta(description="who asked")]
+    request: Annotated[
+        Literal["redeem", "capture", "release", "sale", "time_out"],
+        Meta(description="what was asked; sale: a sale that named the redemption"),
+    ]
+    points: Annotated[int, Meta(description="asked for; 0: a redemption that isn't known")]
+    code: Annotated[RedemptionCode, Meta(description="the answer")]
+    source: Annotated[str | None, Meta(description="of the event that asked; null: a timer")]
+    event_id: Annotated[str | None, Meta(description="of the event that asked; null: a timer")]
+    answered_at: Annotated[int, Meta(description="ms UTC", extra={"ms": True})]
+
+
+class TierChange(Row, frozen=True, kw_only=True):
     """A member moved to another tier."""
 
     table: ClassVar[str] = "tier_changes"

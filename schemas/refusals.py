@@ -24,7 +24,7 @@ Reason = Literal[
 REASONS: Final[tuple[str, ...]] = get_args(Reason)
 
 
-class Quarantined(Row, kw_only=True):
+class Quarantined(Row, frozen=True, kw_only=True):
     """Input that was refused: counted, kept encrypted, replayable."""
 
     table: ClassVar[str] = "quarantine"

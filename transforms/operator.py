@@ -3,7 +3,7 @@
 An operator is pure: messages in, outputs out, all it remembers in the state of
 one key. It has no clock (time comes in `message.known_at` and `due`), no
 randomness, no I/O and no logging. Whatever drives it promises to apply messages
-in the total order of `schemas.flow.Order` and timers when they are due, messages
+in the total order of `schemas.flow.Place` and timers when they are due, messages
 first at one instant.
 """
 

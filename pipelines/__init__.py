@@ -1,0 +1,6 @@
+"""The live dataflow on Bytewax.
+
+Read `loyalty` first: it is the program. Then `key_groups` (how an operator becomes a
+Bytewax step), `sources/` (how input is read, stamped and aligned), `recovery` (what
+happens before a restart) and `launch` (the processes).
+"""

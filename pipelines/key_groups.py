@@ -1,0 +1,186 @@
+"""How a pure operator becomes a Bytewax step: one Bytewax key a key group.
+
+A step's input are packets keyed by group; its output are routed items, which `towards`
+sorts out: packets for the steps further down, and batches of rows for the sinks.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import bytewax.operators as op
+import msgspec
+import xxhash
+from bytewax.dataflow import Stream
+from bytewax.operators import KeyedStream, StatefulBatchLogic
+
+from schemas.codec import Packet
+from schemas.flow import Message
+from sinks.row_batch import RowBatch
+from transforms.key_group import GroupSnapshot, KeyGroup, Mark, Outcome
+from transforms.operator import Operator
+
+Routed = tuple[str, str, "Packet | RowBatch"]
+"""(step, key, what): where an item goes next. Rows go to the step `ROWS`."""
+
+ROWS = "rows"
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(GroupSnapshot).decode
+
+
+def group_of(key: str, groups: int) -> int:
+    """The key group of a key: stable between processes, versions and runs."""
+    return xxhash.xxh3_64_intdigest(key) % groups
+
+
+def group_key(group: int) -> str:
+    """A key group's key in Bytewax, which applies keys that are awake in sorted order."""
+    return f"{group:03d}"
+
+
+class Fanout:
+    """Sends a step's output to the groups of the steps below it, and tells them its watermark."""
+
+    def __init__(self, below: Sequence[str], groups: int) -> None:
+        self._below = tuple(below)
+        self._groups = groups
+        self._keys = [group_key(group) for group in range(groups)]
+
+    def packets(
+        self,
+        upstream: str,
+        sends: Iterable[tuple[str, Message]],
+        mark_at: int | None,
+        closed: bool = False,
+    ) -> list[Routed]:
+        """One packet a group and step below: its messages, if any, and the watermark."""
+        groups = self._groups
+        by_target: dict[tuple[str, int], list[Message]] = {}
+        for step, message in sends:
+            target = step, xxhash.xxh3_64_intdigest(message.key) % groups
+            messages = by_target.get(target)
+            if messages is None:
+                by_target[target] = [message]
+            else:
+                messages.append(message)
+        if mark_at is None:
+            return [
+                (step, self._keys[group], Packet(upstream, group, messages))
+                for (step, group), messages in by_target.items()
+            ]
+        return [
+            (
+                step,
+                key,
+                Packet(upstream, group, by_target.get((step, group), ()), mark_at, closed),
+            )
+            for step in self._below
+            for group, key in enumerate(self._keys)
+        ]
+
+
+class GroupLogic(StatefulBatchLogic[Packet, Routed, bytes]):
+    """One key group of one step, as Bytewax sees it."""
+
+    def __init__(
+        self,
+        step: str,
+        build: Callable[[int, GroupSnapshot | None], KeyGroup[Any]],
+        onward: Callable[[KeyGroup[Any], Outcome], list[Routed]],
+        resume: bytes | None,
+    ) -> None:
+        self._step = step
+        self._build = build
+        self._onward = onward
+        self._group: KeyGroup[Any] | None = None
+        if resume is not None:
+            snapshot = _decode(resume)
+            self._group = build(snapshot.group, snapshot)
+
+    def on_batch(self, values: list[Packet]) -> tuple[Iterable[Routed], bool]:
+        group = self._group
+        if group is None:
+            group = self._group = self._build(values[0].group, None)
+        for packet in values:
+            mark = None if packet.mark_at is None else Mark(at=packet.mark_at, closed=packet.closed)
+            group.receive(packet.upstream, mark, packet.messages)
+        outcome = group.advance()
+        if outcome is None:
+            return (), StatefulBatchLogic.RETAIN
+        routed = self._onward(group, outcome)
+        if outcome.rows:
+            routed.append((ROWS, "", RowBatch(outcome.rows)))
+        return routed, StatefulBatchLogic.RETAIN
+
+    def snapshot(self) -> bytes:
+        assert self._group is not None
+        return _encode(self._group.snapshot())
+
+
+def regrouping(
+    step_id: str,
+    packets: KeyedStream[Packet],
+    operator: Operator[Any],
+    *,
+    rung: int,
+    upstreams: Sequence[str],
+    below: Sequence[str],
+    groups: int,
+) -> Stream[Routed]:
+    """A step whose output goes to other keys: a rung of the ladder."""
+    fanout = Fanout(below, groups)
+
+    def build(group: int, snapshot: GroupSnapshot | None) -> KeyGroup[Any]:
+        return KeyGroup(operator, group=group, rung=rung, upstreams=upstreams, snapshot=snapshot)
+
+    def onward(group: KeyGroup[Any], outcome: Outcome) -> list[Routed]:
+        return fanout.packets(f"{step_id}/{group.group}", outcome.sends, group.mark)
+
+    return op.stateful_batch(
+        step_id, packets, lambda resume: GroupLogic(step_id, build, onward, resume)
+    )
+
+
+def same_keys(
+    step_id: str,
+    packets: KeyedStream[Packet],
+    operator: Operator[Any],
+    *,
+    rung: int,
+    upstreams: Callable[[int], Sequence[str]],
+    below: str | None,
+) -> Stream[Routed]:
+    """A step that hands each group's messages, and the signals they caused, to the next one."""
+
+    def build(group: int, snapshot: GroupSnapshot | None) -> KeyGroup[Any]:
+        return KeyGroup(
+            operator,
+            group=group,
+            rung=rung,
+            upstreams=upstreams(group),
+            snapshot=snapshot,
+            passes_on=True,
+        )
+
+    def onward(group: KeyGroup[Any], outcome: Outcome) -> list[Routed]:
+        if below is None:
+            return []
+        packet = Packet(f"{step_id}/{group.group}", group.group, outcome.onward, group.mark)
+        return [(below, group_key(group.group), packet)]
+
+    return op.stateful_batch(
+        step_id, packets, lambda resume: GroupLogic(step_id, build, onward, resume)
+    )
+
+
+def towards(step: str, streams: Sequence[Stream[Routed]]) -> KeyedStream[Any]:
+    """What the given steps sent to `step`, keyed for it."""
+
+    def pick(items: list[Routed]) -> list[tuple[str, Packet | RowBatch]]:
+        return [(key, what) for to, key, what in items if to == step]
+
+    picked = [
+        op.flat_map_batch(f"{stream.stream_id.split('.')[1]}_to_{step}", stream, pick)
+        for stream in streams
+    ]
+    return op.merge(f"into_{step}", *picked) if len(picked) > 1 else picked[0]

@@ -1,0 +1,111 @@
+"""The program: events in, one person, one balance, one conversation out.
+
+    read → decode → stitch (a rung a class of identifiers) → accrue → score → decide → sinks
+
+Every step between decode and the sinks is a pure operator from `transforms`, run in key
+groups; `Parts` is what the configuration made of them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow, Stream
+from bytewax.inputs import Source
+from bytewax.outputs import FixedPartitionedSink
+
+from pipelines.key_groups import ROWS, Routed, regrouping, same_keys, towards
+from pipelines.sources.files import RawBatch
+from sinks.duckdb.sink import WAREHOUSE
+from sinks.files import split_for_files
+from sinks.row_batch import RowBatch
+from transforms.operator import Operator
+
+READ_STEP = "loyalty.read"
+"""The source's step, as the recovery store knows it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What the dataflow is made of. `rungs`: stitch's operators, weakest rung first."""
+
+    source: Source[RawBatch]
+    upstreams: list[str]
+    decode: Callable[[list[RawBatch]], list[Routed]]
+    rungs: list[Operator[Any]]
+    accrue: Operator[Any]
+    score: Operator[Any]
+    decide: Operator[Any]
+    groups: int
+    warehouse: FixedPartitionedSink[RowBatch, Any]
+    files: FixedPartitionedSink[RowBatch, Any]
+
+
+def loyalty(parts: Parts) -> Dataflow:
+    """The dataflow. Read it from top to bottom: an event takes the same way."""
+    flow = Dataflow("loyalty")
+    groups = parts.groups
+
+    raw = op.input("read", flow, parts.source)
+    decoded = op.flat_map_batch("decode", raw, parts.decode)
+
+    stitched: list[Stream[Routed]] = []
+    names = [rung.name for rung in parts.rungs]
+    for height, rung in enumerate(parts.rungs):
+        stitched.append(
+            regrouping(
+                rung.name,
+                towards(rung.name, stitched or [decoded]),
+                rung,
+                rung=height,
+                upstreams=group_names(names[:height], groups) or parts.upstreams,
+                below=names[height + 1 :] or ["accrue"],
+                groups=groups,
+            )
+        )
+
+    accrued = same_keys(
+        "accrue",
+        towards("accrue", stitched[-1:]),
+        parts.accrue,
+        rung=len(names),
+        upstreams=lambda group: group_names(names[-1:], groups),
+        below="score",
+    )
+    scored = same_keys(
+        "score",
+        towards("score", [accrued]),
+        parts.score,
+        rung=len(names) + 1,
+        upstreams=lambda group: [f"accrue/{group}"],
+        below="decide",
+    )
+    decided = same_keys(
+        "decide",
+        towards("decide", [scored]),
+        parts.decide,
+        rung=len(names) + 2,
+        upstreams=lambda group: [f"score/{group}"],
+        below=None,
+    )
+
+    rows = towards(ROWS, [decoded, *stitched, accrued, scored, decided])
+    op.output("warehouse", op.map("to_warehouse", rows, to_warehouse), parts.warehouse)
+    op.output("files", op.flat_map("to_files", rows, to_files), parts.files)
+    return flow
+
+
+def group_names(steps: list[str], groups: int) -> list[str]:
+    """The key groups of some steps, as upstreams of another."""
+    return [f"{step}/{group}" for step in steps for group in range(groups)]
+
+
+def to_warehouse(item: tuple[str, RowBatch]) -> tuple[str, RowBatch]:
+    """Every row goes to the warehouse's one partition."""
+    return WAREHOUSE, item[1]
+
+
+def to_files(item: tuple[str, RowBatch]) -> list[tuple[str, RowBatch]]:
+    """Triggers go to their channel's file, refused input to the quarantine's."""
+    return split_for_files(item[1])

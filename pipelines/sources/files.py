@@ -1,0 +1,173 @@
+"""Files as partitions: each is read in order, stamped with known_at, and aligned with the others.
+
+In: files of JSON Lines or Avro. Out: batches of raw records, each with the partition's
+watermark. `known_at` is the running maximum of `received_at` along the file: a function
+of the file alone.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import msgspec
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+
+from pipelines.sources.alignment import Ahead, Alignment
+from pipelines.sources.journal import Generation, InputFile
+from pipelines.sources.records import Record, open_records
+
+OUT_OF_ORDER_MS = 3_600_000
+PAUSE = timedelta(milliseconds=5)
+
+
+class InputOutOfOrder(Exception):
+    """A file whose records are more than an hour out of order of `received_at`."""
+
+
+class RawBatch(msgspec.Struct, kw_only=True, gc=False):
+    """Raw records of one partition as (record number, known_at, record), and its watermark."""
+
+    partition: str
+    records: list[tuple[int, int, Record]]
+    mark_at: int
+    closed: bool = False
+
+
+class FilePosition(msgspec.Struct, kw_only=True, frozen=True):
+    """What a partition resumes from."""
+
+    position: int = 0
+    count: int = 0
+    known_at: int = 0
+
+
+class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
+    """One file of one generation."""
+
+    def __init__(
+        self,
+        file: InputFile,
+        resume: FilePosition,
+        *,
+        part: str,
+        alignment: Alignment,
+        received_at: Callable[[Record], int | None],
+        bound_at: int,
+        ends_at: int | None,
+    ) -> None:
+        self._name = file.name
+        self._part = part
+        self._size = file.size
+        self._records = open_records(Path(file.path), resume.position, resume.count)
+        self._known_at = resume.known_at
+        self._alignment = alignment
+        self._ahead = Ahead()
+        self._received_at = received_at
+        self._bound_at = bound_at
+        self._ends_at = ends_at
+        self._closed = False
+        self._paused = False
+        self._publish()
+
+    def next_batch(self) -> list[RawBatch]:
+        if self._closed:
+            raise StopIteration
+        self._paused = not self._ahead.may_read(self._known_at, self._alignment.slowest())
+        if self._paused:
+            return []
+        first = self._records.count
+        raw = self._records.read()
+        if not raw:
+            self._closed = True
+            if self._ends_at is not None:
+                self._known_at = max(self._known_at, self._ends_at)
+            self._publish()
+            return [self._batch([], closed=True)]
+        records = [
+            (first + number, self._stamp(r, first + number), r) for number, r in enumerate(raw)
+        ]
+        self._ahead.add(self._known_at, len(records))
+        self._publish()
+        return [self._batch(records)]
+
+    def next_awake(self) -> datetime | None:
+        return datetime.now(timezone.utc) + PAUSE if self._paused else None
+
+    def snapshot(self) -> FilePosition:
+        return FilePosition(
+            position=self._records.position, count=self._records.count, known_at=self._known_at
+        )
+
+    def _batch(self, records: list[tuple[int, int, Record]], closed: bool = False) -> RawBatch:
+        return RawBatch(
+            partition=self._name, records=records, mark_at=self._known_at, closed=closed
+        )
+
+    def _stamp(self, record: Record, number: int) -> int:
+        """known_at of a record. A clock that can't be read or is beyond the bound moves nothing."""
+        received_at = self._received_at(record)
+        if received_at is None or received_at > self._bound_at:
+            return self._known_at
+        if received_at > self._known_at:
+            self._known_at = received_at
+        elif self._known_at - received_at > OUT_OF_ORDER_MS:
+            raise InputOutOfOrder(
+                f"{self._name}: record {number + 1}: must be in order of received_at, give or take "
+                f"an hour; got one that is {(self._known_at - received_at) / 3_600_000:.1f} hours "
+                f"behind; run: kizuna sort {self._name}"
+            )
+        return self._known_at
+
+    def _publish(self) -> None:
+        read = self._size if self._closed else self._records.position
+        self._alignment.publish(
+            self._part, self._known_at, self._records.count, read, finished=self._closed
+        )
+
+
+class FileSource(FixedPartitionedSource[RawBatch, FilePosition]):
+    """The files of one generation, a partition each."""
+
+    def __init__(
+        self,
+        generation: Generation,
+        *,
+        alignment_path: Path,
+        received_at: Callable[[Record], int | None],
+        bound_at: int,
+        ends_at: int | None = None,
+    ) -> None:
+        """`bound_at`: clocks beyond it are wrong; `ends_at`: where time ends, if not with the
+        files; both ms UTC."""
+        self._generation = generation
+        self._files = {part_name(generation, file): file for file in generation.files}
+        self._alignment_path = alignment_path
+        self._received_at = received_at
+        self._bound_at = bound_at
+        self._ends_at = ends_at
+
+    def list_parts(self) -> list[str]:
+        return list(self._files)
+
+    def build_part(
+        self, step_id: str, for_part: str, resume_state: FilePosition | None
+    ) -> FilePartition:
+        return FilePartition(
+            self._files[for_part],
+            resume_state or FilePosition(known_at=self._generation.floor),
+            part=for_part,
+            alignment=Alignment(self._alignment_path, self.list_parts()),
+            received_at=self._received_at,
+            bound_at=self._bound_at,
+            ends_at=self._ends_at,
+        )
+
+
+def part_name(generation: Generation, file: InputFile) -> str:
+    """A partition's name in the recovery store: another one each generation."""
+    return f"{generation.number:06d}:{file.name}"
+
+
+def upstream_name(generation: Generation, name: str) -> str:
+    """A partition's name as an upstream of key groups, so that a new generation starts unheard."""
+    return f"{generation.number}/{name}"

@@ -1,0 +1,91 @@
+"""Records of one file, in order: lines of JSON, or records of an Avro container.
+
+A record is `bytes` (one line) or `dict` (Avro). What can't be read any further comes as
+one last record of raw bytes, which decode refuses as unreadable.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import fastavro
+
+Record = bytes | dict[str, Any]
+
+BATCH_BYTES = 4 << 20
+AVRO_BATCH_RECORDS = 8192
+UNREADABLE_BYTES_MAX = 1 << 20
+
+
+class Records(Protocol):
+    """`count`: records read so far; `position`: where to go on, in the file's own terms."""
+
+    count: int
+    position: int
+
+    def read(self) -> list[Record]:
+        """The next records, in order; empty at the end."""
+        ...
+
+
+class JsonLines:
+    """`position` is a byte offset. Blank lines are records too, so that numbers match lines."""
+
+    def __init__(self, path: Path, position: int, count: int) -> None:
+        self._file: BinaryIO = path.open("rb")
+        self._file.seek(position)
+        self.position = position
+        self.count = count
+
+    def read(self) -> list[Record]:
+        lines = self._file.readlines(BATCH_BYTES)
+        self.position += sum(map(len, lines))
+        self.count += len(lines)
+        return lines  # type: ignore[return-value]
+
+
+class AvroRecords:
+    """`position` is the number of records; those already read are skipped block by block."""
+
+    def __init__(self, path: Path, position: int, count: int) -> None:
+        self.position = 0
+        self.count = count
+        self._file: BinaryIO = path.open("rb")
+        self._ended = False
+        self._records = self._from(position)
+
+    def read(self) -> list[Record]:
+        batch: list[Record] = []
+        while len(batch) < AVRO_BATCH_RECORDS and not self._ended:
+            record = next(self._records, None)
+            if record is None:
+                self._ended = True
+            else:
+                batch.append(record)
+        self.position += len(batch)
+        self.count += len(batch)
+        return batch
+
+    def _from(self, position: int) -> Iterator[Record]:
+        start = 0
+        try:
+            for block in fastavro.block_reader(self._file):
+                start = block.offset + block.size
+                if self.position + block.num_records <= position:
+                    self.position += block.num_records
+                    continue
+                for number, record in enumerate(block):
+                    if self.position <= position - 1 and number < position - self.position:
+                        continue
+                    yield record
+        except (ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError) as error:
+            self._file.seek(start)
+            rest = self._file.read(UNREADABLE_BYTES_MAX)
+            yield b"\x00not readable as Avro: " + type(error).__name__.encode() + b"\n" + rest
+
+
+def open_records(path: Path, position: int = 0, count: int = 0) -> Records:
+    """The records of `path`, by its ending, from `position` on."""
+    if path.suffix == ".avro":
+        return AvroRecords(path, position, count)
+    return JsonLines(path, position, count)

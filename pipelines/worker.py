@@ -1,0 +1,63 @@
+"""One worker process of the live dataflow: `python -m pipelines.worker PLAN PROCESS`."""
+
+import gc
+import os
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+from bytewax._bytewax import cli_main  # the only entry that takes both epochs and addresses
+from bytewax.recovery import RecoveryConfig
+
+from pipelines.assemble import assemble
+from pipelines.launch import REFUSED
+from pipelines.loyalty import loyalty
+from pipelines.plan import Plan
+from pipelines.sources.files import InputOutOfOrder
+
+
+def main(plan_file: str, process: int) -> None:
+    """Run one process of the cluster until its input ends or it is stopped."""
+    plan = msgspec.json.decode(Path(plan_file).read_bytes(), type=Plan)
+    threading.Thread(target=_end_with, args=(plan.parent,), daemon=True).start()
+    flow = loyalty(assemble(plan))
+    # Nearly everything built so far lives for good; the hot path makes few cycles.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 1000)
+    try:
+        cli_main(
+            flow,
+            process_id=process if plan.addresses else None,
+            addresses=plan.addresses or None,
+            epoch_interval=timedelta(milliseconds=plan.epoch_ms),
+            recovery_config=RecoveryConfig(Path(plan.output) / "recovery"),
+        )
+    except BaseException as error:
+        refusal = _caused_by(error, InputOutOfOrder)
+        if refusal is None:
+            raise
+        print(refusal, file=sys.stderr, flush=True)
+        os._exit(REFUSED)
+
+
+def _end_with(parent: int) -> None:
+    """A worker whose launcher is gone would hold the output for ever."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+
+
+def _caused_by(error: BaseException | None, kind: type[Exception]) -> Exception | None:
+    while error is not None:
+        if isinstance(error, kind):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,49 @@
+"""How a packet crosses from one process to another, and a key group reaches the recovery store.
+
+Inside a process nothing is encoded. Between processes a packet's messages travel
+as one msgpack blob (`__reduce__` is what pickle asks).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from schemas.flow import Message
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(list[Message]).decode
+
+
+class Packet:
+    """Messages for one key group from one upstream, and that upstream's watermark.
+
+    `mark_at`: ms UTC, None: no news; `closed`: the upstream's input ended there.
+    """
+
+    __slots__ = ("closed", "group", "mark_at", "messages", "upstream")
+
+    def __init__(
+        self,
+        upstream: str,
+        group: int,
+        messages: Sequence[Message],
+        mark_at: int | None = None,
+        closed: bool = False,
+    ) -> None:
+        self.upstream = upstream
+        self.group = group
+        self.messages = messages
+        self.mark_at = mark_at
+        self.closed = closed
+
+    def __reduce__(self) -> tuple[Callable[..., "Packet"], tuple[object, ...]]:
+        messages = _encode(self.messages) if self.messages else b""
+        return load_packet, (self.upstream, self.group, messages, self.mark_at, self.closed)
+
+
+def load_packet(
+    upstream: str, group: int, messages: bytes, mark_at: int | None, closed: bool
+) -> Packet:
+    """The packet that `Packet.__reduce__` took apart."""
+    return Packet(upstream, group, _decode(messages) if messages else (), mark_at, closed)

@@ -1,0 +1,88 @@
+"""The ladder of identifiers as config: rungs, waiting windows and policies of stitch.
+
+Identifiers climb from the weakest rung to the strongest; a link always points up.
+The rungs `event`, `receipt` and `member` are fixed ends; those between are listed.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+Hours = Annotated[int, Meta(ge=0, le=24 * 400)]
+
+
+class Waits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long an event without an owner waits for a link, by event class, in hours."""
+
+    browse: Hours = 24
+    cart: Hours = 24
+    purchase: Hours = 14 * 24
+    service: Hours = 14 * 24
+    profile: Hours = 14 * 24
+
+
+class Rung(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One class of namespaces. `namespaces`: weakest first; the last one present resolves."""
+
+    rung: str
+    namespaces: tuple[str, ...]
+    two_owners: Literal["last_owner", "hold", "refuse"]
+    """last_owner: from the newest sign of an owner on it is theirs. hold: several owners must
+    lead to one member, otherwise money is not guessed. refuse: the first owner keeps it."""
+    waits: Waits = Waits()
+    sign_out: bool = False
+    """A `signed_out` event ends the ownership of this rung's identifier."""
+    owners_max: Annotated[int, Meta(ge=1, le=100)] = 4
+    """More owners than this within `owners_window_days`: shared, and never linked again."""
+    owners_window_days: Annotated[int, Meta(ge=1, le=3660)] = 365
+    forget_days: Annotated[int, Meta(ge=1, le=3660)] = 400
+    """A link that nothing confirmed for so long is forgotten."""
+
+
+class Ladder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole ladder, weakest rung first."""
+
+    deduplicate_days: Annotated[int, Meta(ge=1, le=3660)] = 90
+    """How long the id of a money event is remembered; older ones are quarantined."""
+    receipt_days: Annotated[int, Meta(ge=1, le=3660)] = 97
+    """How long a receipt remembers whose identifiers were on it."""
+    receipt_wait_days: Annotated[int, Meta(ge=1, le=400)] = 14
+    """How long a return waits for the sale that it names."""
+    browse_waiting_max: Annotated[int, Meta(ge=1, le=1000)] = 50
+    """Browsing events that wait at one identifier; older ones leave as guest activity."""
+    browse_duplicate_minutes: Annotated[int, Meta(ge=1, le=1440)] = 60
+    """How long the id of a browsing event is remembered."""
+    guest_days: Annotated[int, Meta(ge=1, le=3660)] = 90
+    """How long a guest's totals are kept after the last event."""
+    rungs: tuple[Rung, ...]
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The names of all rungs in the order in which they are climbed."""
+        return ("event", "receipt", *(rung.rung for rung in self.rungs), "member")
+
+
+def check_ladder(ladder: Ladder) -> list[str]:
+    """What is wrong with a ladder that its types can't say; empty if nothing is."""
+    problems: list[str] = []
+    seen: dict[str, str] = {"member_id": "member"}
+    for number, rung in enumerate(ladder.rungs):
+        where = f"$.rungs[{number}]"
+        if rung.rung in ("event", "receipt", "member"):
+            problems.append(f"{where}.rung: {rung.rung!r} is a fixed rung and can't be listed")
+        if not rung.namespaces:
+            problems.append(f"{where}.namespaces: must name at least one namespace")
+        for namespace in rung.namespaces:
+            if namespace in seen:
+                problems.append(
+                    f"{where}.namespaces: {namespace!r} stands at rung {seen[namespace]!r} already"
+                )
+            seen[namespace] = rung.rung
+    names = [rung.rung for rung in ladder.rungs]
+    if len(set(names)) < len(names):
+        problems.append("$.rungs: each rung must have a name of its own")
+    return problems

@@ -1,0 +1,147 @@
+"""The event rung: where every event enters. Money events are taken once.
+
+In: a climb that visits `"event:<source>/<event_id>"`. Out: the climb on its way to
+its receipt or its weakest identifier; a notice for a duplicate; a quarantine row for
+the same id with other content, or one too old to tell. State: a hash a money event,
+for as long as returns are accepted.
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+import xxhash
+
+from schemas.events import EVENT_TYPES, Event, Order, Return, Sale
+from schemas.flow import Climb, Message, Output, Send
+from schemas.identity import EventOwner, IdentityNotice
+from schemas.ladder import DAY_MS, Ladder
+from schemas.refusals import Quarantined, Reason
+from transforms.stitch.path import Paths, step_on
+
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+_encode_json = msgspec.json.Encoder(order="deterministic").encode
+
+
+class EnterState(msgspec.Struct, kw_only=True):
+    """`content`: hash of the event that was taken; empty: none was."""
+
+    content: str = ""
+    until: int = 0
+
+
+class Enter:
+    """Operator of the rung `event`. `seal` encrypts what goes to quarantine."""
+
+    name = "event"
+    state = EnterState
+
+    def __init__(self, ladder: Ladder, seal: Callable[[bytes], bytes]) -> None:
+        self._remember_ms = ladder.deduplicate_days * DAY_MS
+        self._paths = Paths(ladder)
+        self._seal = seal
+
+    def initial(self, key: str) -> EnterState:
+        return EnterState()
+
+    def on_event(self, state: EnterState, message: Message) -> Iterable[Output]:
+        climb = message.body
+        assert isinstance(climb, Climb)
+        event = climb.event
+        if EVENT_TYPES[event.type].money:
+            now = message.known_at
+            if now - event.occurred_at > self._remember_ms:
+                return (self._refuse(event, "too_old_to_deduplicate", now),)
+            content = content_hash(event)
+            if state.content:
+                if state.content == content:
+                    return (_duplicate(event, now),)
+                return (self._refuse(event, "conflicting_duplicate", now),)
+            state.content = content
+            state.until = now + self._remember_ms
+        return self._start(climb, message.known_at)
+
+    def next_timer(self, state: EnterState) -> int | None:
+        return state.until if state.content else None
+
+    def on_timer(self, state: EnterState, due: int) -> Iterable[Output]:
+        state.content = ""
+        return ()
+
+    def is_idle(self, state: EnterState) -> bool:
+        return not state.content
+
+    def _start(self, climb: Climb, now: int) -> Iterable[Output]:
+        event = climb.event
+        path = self._paths.of(event.identifiers)
+        receipt, also = receipts(event)
+        if receipt is None and not path.main:
+            return (nobody(event, "event", "anonymous", now),)
+        outputs: list[Output] = []
+        if receipt is not None:
+            outputs.append(Send("receipt", receipt, step_on(climb, visit=receipt, rest=path.main)))
+        else:
+            outputs.append(self._paths.send(step_on(climb, visit=path.main[0], rest=path.main[1:])))
+        if also is not None:
+            side = step_on(climb, visit=also, rest=path.main, side=True)
+            outputs.append(Send("receipt", also, side))
+        for identifier in path.sides:
+            side = step_on(climb, visit=identifier, rest=path.main[-1:], side=True)
+            outputs.append(self._paths.send(side))
+        return outputs
+
+    def _refuse(self, event: Event, reason: Reason, now: int) -> Quarantined:
+        raw = _encode_json(event)
+        return Quarantined(
+            source=event.source,
+            position=f"{event.partition}:{event.offset}",
+            reason=reason,
+            detail="$.event_id",
+            event_id=event.event_id,
+            content_hash=xxhash.xxh3_128_hexdigest(raw),
+            known_at=now,
+            raw=self._seal(raw),
+        )
+
+
+def content_hash(event: Event) -> str:
+    """What makes a repeated id the same event: type, business time and payload."""
+    return xxhash.xxh3_64_hexdigest(_encode((event.type, event.occurred_at, event.payload)))
+
+
+def receipts(event: Event) -> tuple[str | None, str | None]:
+    """The receipt key that an event visits, and another one that shall remember it."""
+    payload = event.payload
+    if isinstance(payload, Sale):
+        own = f"receipt:{payload.transaction_id}"
+        if payload.order_id is None or payload.order_id == payload.transaction_id:
+            return own, None
+        return f"receipt:{payload.order_id}", own
+    if isinstance(payload, Order):
+        return f"receipt:{payload.order_id}", None
+    if isinstance(payload, Return) and payload.transaction_id is not None:
+        return f"receipt:{payload.transaction_id}", None
+    return None, None
+
+
+def nobody(event: Event, rung: str, reason: str, now: int) -> EventOwner:
+    """The answer that an event is nobody's."""
+    return EventOwner(
+        source=event.source,
+        event_id=event.event_id,
+        type=event.type,
+        member_id=None,
+        rung=rung,
+        reason=reason,
+        known_at=now,
+    )
+
+
+def _duplicate(event: Event, now: int) -> IdentityNotice:
+    return IdentityNotice(
+        kind="duplicate",
+        identifier=f"event:{event.source}/{event.event_id}",
+        detail="the same content was taken before",
+        source=event.source,
+        event_id=event.event_id,
+        known_at=now,
+    )

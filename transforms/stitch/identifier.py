@@ -1,0 +1,300 @@
+"""A rung of identifiers: links to stronger ones, events that wait for a link, release.
+
+In: climbs that visit an identifier of this rung. While an event passes by on its own
+identifiers it leaves a link to the strongest of them; once it climbs, its owner as of
+then is looked up, and where there is none it waits. Out: climbs one rung further up,
+links, notices, and who stayed a guest. State a key: spans of ownership, what waits
+(bounded), recent browsing ids, a guest's totals.
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from schemas.events import EVENT_TYPES, Event, Order, Return, Sale
+from schemas.flow import Climb, Message, Output
+from schemas.identity import EventOwner, Guest, IdentityLink, IdentityNotice
+from schemas.ladder import DAY_MS, HOUR_MS, Ladder, Rung
+from transforms.stitch.enter import nobody
+from transforms.stitch.ownership import (
+    Ownership,
+    Span,
+    all_owners,
+    first_owner,
+    last_owner,
+    observe,
+    owners_since,
+    sign_out,
+    until,
+)
+from transforms.stitch.path import Paths, step_on
+
+MINUTE_MS = 60_000
+WEEK_MS = 7 * DAY_MS
+
+TWO_OWNERS: dict[str, Callable[[Ownership, int, int], tuple[str, ...]]] = {
+    "last_owner": last_owner,
+    "hold": all_owners,
+    "refuse": first_owner,
+}
+
+
+class Waiting(msgspec.Struct, kw_only=True, frozen=True):
+    climb: Climb
+    until: int
+
+
+class Tally(msgspec.Struct, kw_only=True):
+    """What was done under this identifier as a guest."""
+
+    first_at: int
+    last_at: int
+    events: int = 0
+    spend: int = 0
+
+
+class IdentifierState(msgspec.Struct, kw_only=True):
+    identifier: str
+    ownership: Ownership
+    waiting: list[Waiting] = []
+    seen: dict[str, int] = {}
+    """Browsing events of the last hour, with when they were known."""
+    shared: bool = False
+    guest: Tally | None = None
+    version: int = 0
+    forget_at: int = 0
+    """When nothing happens until then, the key is forgotten."""
+
+
+class Identifier:
+    """Operator of one rung between `receipt` and `member`."""
+
+    state = IdentifierState
+
+    def __init__(self, ladder: Ladder, rung: Rung) -> None:
+        self.name = rung.rung
+        self._rung = rung
+        self._ladder = ladder
+        self._paths = Paths(ladder)
+        self._owners = TWO_OWNERS[rung.two_owners]
+        waits = rung.waits
+        self._wait_ms = {
+            type_: getattr(waits, kind.event_class) * HOUR_MS for type_, kind in EVENT_TYPES.items()
+        }
+        self._window_ms = max(self._wait_ms.values())
+
+    def initial(self, key: str) -> IdentifierState:
+        return IdentifierState(identifier=key, ownership=Ownership())
+
+    def on_event(self, state: IdentifierState, message: Message) -> Iterable[Output]:
+        climb = message.body
+        assert isinstance(climb, Climb)
+        now = message.known_at
+        keep_days = self._rung.forget_days if state.ownership.spans else self._ladder.guest_days
+        state.forget_at = _next_week(now + keep_days * DAY_MS)
+        event = climb.event
+        own = not climb.climbing and climb.reason != "receipt"
+        if own and not climb.side and self._seen_before(state, event, now):
+            return (self._notice(state, event, "duplicate", "seen within the hour", now),)
+        outputs: list[Output] = []
+        if own and event.type == "signed_out":
+            if self._rung.sign_out and sign_out(state.ownership, event.occurred_at):
+                outputs.extend(self._links(state))
+        elif own and climb.rest:
+            outputs.extend(self._link(state, climb, now))
+        if climb.side:
+            return outputs
+        if own and climb.rest:
+            met = self._owners(state.ownership, climb.as_of, 0)
+            outputs.append(
+                self._paths.send(
+                    step_on(
+                        climb,
+                        visit=climb.rest[0],
+                        rest=climb.rest[1:],
+                        met=(*climb.met, *(owner for owner in met if owner != climb.rest[-1])),
+                    )
+                )
+            )
+            return outputs
+        onward = self._resolve(state, climb, now)
+        if onward is not None:
+            outputs.append(onward)
+            return outputs
+        outputs.extend(self._wait(state, climb, now))
+        return outputs
+
+    def next_timer(self, state: IdentifierState) -> int | None:
+        due = min((waiting.until for waiting in state.waiting), default=state.forget_at)
+        return min(due, state.forget_at) if state.forget_at else None
+
+    def on_timer(self, state: IdentifierState, due: int) -> Iterable[Output]:
+        given_up = [waiting for waiting in state.waiting if waiting.until <= due]
+        state.waiting = [waiting for waiting in state.waiting if waiting.until > due]
+        if not state.waiting and state.forget_at <= due:
+            state.ownership = Ownership()
+            state.guest = None
+            state.seen.clear()
+            state.forget_at = 0
+        return self._leave(state, given_up, due)
+
+    def is_idle(self, state: IdentifierState) -> bool:
+        return not state.forget_at
+
+    def _seen_before(self, state: IdentifierState, event: Event, now: int) -> bool:
+        """A browsing event that was known within the hour; its id is remembered."""
+        if EVENT_TYPES[event.type].money:
+            return False
+        key = f"{event.source}/{event.event_id}"
+        if key in state.seen:
+            return True
+        oldest = now - self._ladder.browse_duplicate_minutes * MINUTE_MS
+        if state.seen and next(iter(state.seen.values())) < oldest:
+            state.seen = {seen: at for seen, at in state.seen.items() if at >= oldest}
+        state.seen[key] = now
+        return False
+
+    def _link(self, state: IdentifierState, climb: Climb, now: int) -> Iterable[Output]:
+        """Leave a link to the strongest identifier of the event, and release what waited for it."""
+        if state.shared:
+            return ()
+        event = climb.event
+        reference = f"{event.source}/{event.event_id}"
+        owner = climb.rest[-1]
+        opened = observe(state.ownership, owner, event.occurred_at, event.type, reference)
+        if opened is None:
+            return ()
+        window = self._rung.owners_window_days * DAY_MS
+        if owners_since(state.ownership, event.occurred_at - window) > self._rung.owners_max:
+            state.shared = True
+            detail = f"more than {self._rung.owners_max} owners"
+            return (self._notice(state, event, "shared", detail, now),)
+        return [*self._links(state), *self._release(state, now)]
+
+    def _release(self, state: IdentifierState, now: int) -> list[Output]:
+        outputs: list[Output] = []
+        still: list[Waiting] = []
+        for waiting in state.waiting:
+            onward = self._resolve(state, step_on(waiting.climb, reason="released"), now)
+            if onward is None:
+                still.append(waiting)
+            else:
+                outputs.append(onward)
+        state.waiting = still
+        return outputs
+
+    def _resolve(self, state: IdentifierState, climb: Climb, now: int) -> Output | None:
+        """One rung further up by the owner as of then; None if there is none to be found."""
+        owners: tuple[str, ...] = ()
+        if not state.shared:
+            owners = self._owners(state.ownership, climb.as_of, self._wait_ms[climb.event.type])
+        if not owners and not climb.rest:
+            return None
+        candidates = self._paths.merge(climb.rest, owners)
+        if candidates is None:
+            return nobody(climb.event, self.name, "held_ambiguous", now)
+        return self._paths.send(
+            step_on(
+                climb,
+                visit=candidates[0],
+                rest=candidates[1:],
+                reason=climb.reason or "link",
+                rung=climb.rung or self.name,
+                climbing=True,
+                ambiguous=climb.ambiguous or not owners,
+            )
+        )
+
+    def _wait(self, state: IdentifierState, climb: Climb, now: int) -> Iterable[Output]:
+        wait_ms = self._wait_ms[climb.event.type]
+        waiting = Waiting(climb=climb, until=now + wait_ms)
+        if not wait_ms:
+            return self._leave(state, [waiting], now)
+        state.waiting.append(waiting)
+        if len(state.waiting) <= self._ladder.browse_waiting_max:
+            return ()
+        browsing = [w for w in state.waiting if not EVENT_TYPES[w.climb.event.type].money]
+        if len(browsing) <= self._ladder.browse_waiting_max:
+            return ()
+        state.waiting.remove(browsing[0])
+        return self._leave(state, browsing[:1], now)
+
+    def _leave(
+        self, state: IdentifierState, given_up: list[Waiting], now: int
+    ) -> list[EventOwner | Guest]:
+        """What nobody claimed is guest activity from now on."""
+        if not given_up:
+            return []
+        reason = "anonymous" if self.name == "device" else "guest"
+        rows: list[EventOwner | Guest] = []
+        for waiting in given_up:
+            event = waiting.climb.event
+            rows.append(nobody(event, self.name, reason, now))
+            tally = state.guest
+            if tally is None:
+                tally = Tally(first_at=event.occurred_at, last_at=event.occurred_at)
+                state.guest = tally
+            tally.first_at = min(tally.first_at, event.occurred_at)
+            tally.last_at = max(tally.last_at, event.occurred_at)
+            tally.events += 1
+            tally.spend += spend(event)
+        assert state.guest is not None
+        state.version += 1
+        rows.append(
+            Guest(
+                guest_id=state.identifier,
+                namespace=state.identifier[: state.identifier.index(":")],
+                first_at=state.guest.first_at,
+                last_at=state.guest.last_at,
+                events=state.guest.events,
+                spend=state.guest.spend,
+                version=state.version,
+            )
+        )
+        return rows
+
+    def _links(self, state: IdentifierState) -> list[IdentityLink]:
+        """The newest spans as rows: a new span or a sign-out ends the one before."""
+        state.version += 1
+        return [self._link_row(state, span) for span in state.ownership.spans[-3:]]
+
+    def _link_row(self, state: IdentifierState, span: Span) -> IdentityLink:
+        namespace, _, value = state.identifier.partition(":")
+        ends = until(state.ownership, span) if self._rung.two_owners == "last_owner" else None
+        return IdentityLink(
+            namespace=namespace,
+            value=value,
+            owner=span.owner,
+            from_at=span.first,
+            until_at=ends,
+            reason=span.reason,
+            event_id=span.event_id,
+            version=state.version,
+        )
+
+    def _notice(
+        self, state: IdentifierState, event: Event, kind: str, detail: str, now: int
+    ) -> IdentityNotice:
+        return IdentityNotice(
+            kind=kind,
+            identifier=state.identifier,
+            detail=detail,
+            source=event.source,
+            event_id=event.event_id,
+            known_at=now,
+        )
+
+
+def _next_week(at: int) -> int:
+    """Rounded up, so that a busy key's timer moves once a week and not at each event."""
+    return -(-at // WEEK_MS) * WEEK_MS
+
+
+def spend(event: Event) -> int:
+    """What an event adds to somebody's spend, minor units; returns take it back."""
+    payload = event.payload
+    if isinstance(payload, Sale) or (isinstance(payload, Order) and event.type == "order_placed"):
+        return sum(line.amount for line in payload.lines)
+    if isinstance(payload, Return):
+        return -sum(line.amount for line in payload.lines)
+    return 0
