@@ -30,7 +30,7 @@ _decode = msgspec.msgpack.Decoder(GroupSnapshot).decode
 
 def group_of(key: str, groups: int) -> int:
     """The key group of a key: stable between processes, versions and runs."""
-    return xxhash.xxh3_64_intdigest(key) % groups
+    return xxhash.xxh3_64_intdigest(key.encode()) % groups
 
 
 def group_key(group: int) -> str:
@@ -57,7 +57,7 @@ class Fanout:
         groups = self._groups
         by_target: dict[tuple[str, int], list[Message]] = {}
         for step, message in sends:
-            target = step, xxhash.xxh3_64_intdigest(message.key) % groups
+            target = step, xxhash.xxh3_64_intdigest(message.key.encode()) % groups
             messages = by_target.get(target)
             if messages is None:
                 by_target[target] = [message]
@@ -84,12 +84,10 @@ class GroupLogic(StatefulBatchLogic[Packet, Routed, bytes]):
 
     def __init__(
         self,
-        step: str,
         build: Callable[[int, GroupSnapshot | None], KeyGroup[Any]],
         onward: Callable[[KeyGroup[Any], Outcome], list[Routed]],
         resume: bytes | None,
     ) -> None:
-        self._step = step
         self._build = build
         self._onward = onward
         self._group: KeyGroup[Any] | None = None
@@ -117,6 +115,20 @@ class GroupLogic(StatefulBatchLogic[Packet, Routed, bytes]):
         return _encode(self._group.snapshot())
 
 
+def _stateful(
+    step_id: str,
+    packets: KeyedStream[Packet],
+    build: Callable[[int, GroupSnapshot | None], KeyGroup[Any]],
+    onward: Callable[[KeyGroup[Any], Outcome], list[Routed]],
+) -> Stream[Routed]:
+    answers = op.stateful_batch(step_id, packets, lambda resume: GroupLogic(build, onward, resume))
+    return op.flat_map_batch(f"{step_id}_out", answers, _without_own_key)
+
+
+def _without_own_key(items: list[tuple[str, Routed]]) -> list[Routed]:
+    return [routed for _, routed in items]
+
+
 def regrouping(
     step_id: str,
     packets: KeyedStream[Packet],
@@ -136,9 +148,7 @@ def regrouping(
     def onward(group: KeyGroup[Any], outcome: Outcome) -> list[Routed]:
         return fanout.packets(f"{step_id}/{group.group}", outcome.sends, group.mark)
 
-    return op.stateful_batch(
-        step_id, packets, lambda resume: GroupLogic(step_id, build, onward, resume)
-    )
+    return _stateful(step_id, packets, build, onward)
 
 
 def same_keys(
@@ -168,9 +178,7 @@ def same_keys(
         packet = Packet(f"{step_id}/{group.group}", group.group, outcome.onward, group.mark)
         return [(below, group_key(group.group), packet)]
 
-    return op.stateful_batch(
-        step_id, packets, lambda resume: GroupLogic(step_id, build, onward, resume)
-    )
+    return _stateful(step_id, packets, build, onward)
 
 
 def towards(step: str, streams: Sequence[Stream[Routed]]) -> KeyedStream[Any]:
@@ -180,7 +188,11 @@ def towards(step: str, streams: Sequence[Stream[Routed]]) -> KeyedStream[Any]:
         return [(key, what) for to, key, what in items if to == step]
 
     picked = [
-        op.flat_map_batch(f"{stream.stream_id.split('.')[1]}_to_{step}", stream, pick)
+        op.flat_map_batch(f"{_step_of(stream)}_to_{step}", stream, pick)
         for stream in streams
     ]
     return op.merge(f"into_{step}", *picked) if len(picked) > 1 else picked[0]
+
+
+def _step_of(stream: Stream[Any]) -> str:
+    return stream.stream_id.split(".")[1].removesuffix("_out")

@@ -1,6 +1,5 @@
 """One worker process of the live dataflow: `python -m pipelines.worker PLAN PROCESS`."""
 
-import gc
 import os
 import sys
 import threading
@@ -13,6 +12,7 @@ from bytewax._bytewax import cli_main  # the only entry that takes both epochs a
 from bytewax.recovery import RecoveryConfig
 
 from pipelines.assemble import assemble
+from pipelines.collector import settle_garbage_collector
 from pipelines.launch import REFUSED
 from pipelines.loyalty import loyalty
 from pipelines.plan import Plan
@@ -24,10 +24,7 @@ def main(plan_file: str, process: int) -> None:
     plan = msgspec.json.decode(Path(plan_file).read_bytes(), type=Plan)
     threading.Thread(target=_end_with, args=(plan.parent,), daemon=True).start()
     flow = loyalty(assemble(plan))
-    # Nearly everything built so far lives for good; the hot path makes few cycles.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 1000)
+    settle_garbage_collector()
     try:
         cli_main(
             flow,

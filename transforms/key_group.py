@@ -94,17 +94,28 @@ class KeyGroup(Generic[State]):
         if mark <= self.mark:
             return None
         outcome = Outcome(rows=[], sends=[], onward=[])
+        states = self._states
+        hot, due, dirty, heap = states.hot, states.due, states.dirty, states.heap
+        on_event, next_timer = self._operator.on_event, self._operator.next_timer
+        pass_on = outcome.onward.append if self._passes_on else None
         for message in self._take_ready(mark):
-            if self._states.next_due is not None:
-                self._fire(message.order[0], outcome)
             key = message.key
-            state = self._states.get(key)
-            if self._passes_on:
-                outcome.onward.append(message)
-            outputs = self._operator.on_event(state, message)
+            place = message.order
+            if heap and heap[0][0] < place[0]:
+                self._fire(place[0], outcome)
+            state = hot.get(key)
+            if state is None:
+                states.cool()
+                state = states.load(key)
+            if pass_on is not None:
+                pass_on(message)
+            outputs = on_event(state, message)
             if outputs:
-                self._collect(outputs, message.order, key, outcome)
-            self._states.settle(key, state)
+                self._collect(outputs, place, key, outcome)
+            wake_at = next_timer(state)
+            if wake_at != due.get(key):
+                states.reschedule(key, wake_at)
+            dirty.add(key)
         self._fire(mark, outcome)
         self.mark = mark
         return outcome
@@ -152,13 +163,20 @@ class KeyGroup(Generic[State]):
         return len(self._open) == 1 and self._passes_on
 
     def _fire(self, bound: int, outcome: Outcome) -> None:
-        for due, key in self._states.due_before(bound):
-            state = self._states.get(key)
+        states = self._states
+        for due, key in states.due_before(bound):
+            state = states.hot.get(key)
+            if state is None:
+                states.cool()
+                state = states.load(key)
             outputs = self._operator.on_timer(state, due)
             if outputs:
                 place = (due, due, "", "", 1, self._rung, key, 0, "", 0)
                 self._collect(outputs, place, key, outcome)
-            self._states.settle(key, state)
+            wake_at = self._operator.next_timer(state)
+            if wake_at is not None:
+                states.reschedule(key, wake_at)
+            states.dirty.add(key)
 
     def _collect(self, outputs: Iterable[Output], cause: Place, key: str, outcome: Outcome) -> None:
         now = cause[0]
