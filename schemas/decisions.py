@@ -53,6 +53,7 @@ DecisionReason = Literal[
     "already_sent",
     "goal_met",
     "exited",
+    "answered",
 ]
 """Why a candidate ended as it did, the first that applies in this order.
 
@@ -62,7 +63,8 @@ nothing is left to promote · `held_out` in the control group · `cap_reached` �
 queued until they end · `quiet_hours_expired` they end after its time-to-live · `lower_priority`
 another message of the purpose went out at that instant · `other_channel` the step was served by
 another of its channels · `already_sent` the event had begun this journey before · `goal_met` and
-`exited` withdrawn since the member left the journey.
+`exited` withdrawn since the member left the journey · `answered` an escalation withdrawn since the
+message before it was opened meanwhile.
 """
 DECISION_REASONS: Final[tuple[str, ...]] = get_args(DecisionReason)
 
@@ -93,6 +95,7 @@ class Trigger(Row, frozen=True, kw_only=True):
     handle: Annotated[str | None, Meta(description="which pseudonymous address, namespace:value")]
     state_version: Annotated[int, Meta(description="of the member's state that it shows")]
     decided_at: Annotated[int, Meta(description="ms UTC", extra={"ms": True})]
+    entry_id: Annotated[str, Meta(description="the passage through the journey it belongs to")] = ""
 
 
 class Decision(Row, frozen=True, kw_only=True):
@@ -113,6 +116,10 @@ class Decision(Row, frozen=True, kw_only=True):
     reason: Annotated[str, Meta(description="why; ok if it went out")]
     inputs: Annotated[str, Meta(description="the facts it was decided on, as JSON")]
     decided_at: Annotated[int, Meta(description="ms UTC", extra={"ms": True})]
+    entry_id: Annotated[str, Meta(description="the passage through the journey it belongs to")] = ""
+    trigger_id: Annotated[
+        str | None, Meta(description="the trigger that it let out; null: nothing went out")
+    ] = None
 
 
 class JourneyEntry(Row, frozen=True, kw_only=True):
@@ -120,7 +127,9 @@ class JourneyEntry(Row, frozen=True, kw_only=True):
 
     table: ClassVar[str] = "journeys"
     keys: ClassVar[tuple[str, ...]] = ("entry_id",)
-    entry_id: Annotated[str, Meta(description="hash of member, journey and the event that began it")]
+    entry_id: Annotated[
+        str, Meta(description="hash of member, journey and the event that began it")
+    ]
     member_id: Annotated[str, Meta(description="who")]
     journey: Annotated[str, Meta(description="which")]
     journey_version: Annotated[int, Meta(description="of its file")]

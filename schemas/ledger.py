@@ -110,7 +110,7 @@ class Redemption(Row, frozen=True, kw_only=True):
     version: Annotated[int, Meta(description="grows with each change of the row")]
 
 
-class RedemptionAnswer(Row, kw_only=True):
+class RedemptionAnswer(Row, frozen=True, kw_only=True):
     """What was answered to each request about a redemption, repeats and time-outs included."""
 
     table: ClassVar[str] = "redemption_answers"

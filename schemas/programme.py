@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, field
 
 Rounding = Literal["floor", "half_up", "ceil"]
-Rate = Annotated[Decimal, Meta(gt=0, description="points a whole unit of currency, exact")]
+Rate = Annotated[Decimal, Meta(description="points a whole unit of currency, exact, above 0")]
 Count = Annotated[int, Meta(ge=0)]
 Name = Annotated[str, Meta(min_length=1, pattern=r"^[a-z0-9_]+$")]
 
@@ -22,7 +22,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Part of a programme file."""
 
 
-class EarnRule(Section, kw_only=True, tag_field="rule"):
+class EarnRule(Section, frozen=True, kw_only=True, tag_field="rule"):
     """How a receipt earns. `rule` names the kind; entries carry it as their rule."""
 
     rounding: Rounding = "floor"
@@ -31,13 +31,13 @@ class EarnRule(Section, kw_only=True, tag_field="rule"):
     """Its points count for tiers whose metric is points."""
 
 
-class BaseRate(EarnRule, kw_only=True, tag="base"):
+class BaseRate(EarnRule, frozen=True, kw_only=True, tag="base"):
     """Points for each whole unit of currency, whatever the tier."""
 
     rate: Rate
 
 
-class TierRate(EarnRule, kw_only=True, tag="tier_rate"):
+class TierRate(EarnRule, frozen=True, kw_only=True, tag="tier_rate"):
     """A better rate for some tiers; posts what it gives beyond `base`. Other tiers: nothing."""
 
     rate_by_tier: dict[Name, Rate]
@@ -46,14 +46,14 @@ class TierRate(EarnRule, kw_only=True, tag="tier_rate"):
 AnyEarnRule = BaseRate | TierRate
 
 
-class Exclusions(Section, kw_only=True):
+class Exclusions(Section, frozen=True, kw_only=True):
     """Lines that earn nothing and count for nothing: gift cards, tax, shipping."""
 
     categories: tuple[str, ...] = ()
     skus: tuple[str, ...] = ()
 
 
-class Expiry(Section, kw_only=True):
+class Expiry(Section, frozen=True, kw_only=True):
     """When a lot expires: `fixed` months after it was earned, or never (`none`).
 
     Months are calendar months in the programme's time zone, clamped at the month's end; points
@@ -65,28 +65,28 @@ class Expiry(Section, kw_only=True):
     round_up: Literal["day", "month"] = "day"
 
 
-class TierLevel(Section, kw_only=True):
+class TierLevel(Section, frozen=True, kw_only=True):
     tier: Name
     threshold: Annotated[
         int, Meta(ge=0, description="points, whole units of currency or visits")
     ] = field(name="from")
 
 
-class Downgrade(Section, kw_only=True):
+class Downgrade(Section, frozen=True, kw_only=True):
     """What happens at the end of a period whose qualifying amount doesn't reach the tier."""
 
     mode: Literal["one_down", "to_qualified", "never"] = "one_down"
     grace_days: Count = 0
 
 
-class Tiers(Section, kw_only=True):
+class Tiers(Section, frozen=True, kw_only=True):
     metric: Literal["points", "spend", "visits"] = "points"
     window: Literal["calendar_year"] = "calendar_year"
     downgrade: Downgrade = Downgrade()
     levels: Annotated[tuple[TierLevel, ...], Meta(min_length=1)]
 
 
-class Reward(Section, kw_only=True):
+class Reward(Section, frozen=True, kw_only=True):
     reward: Name
     points: Annotated[int, Meta(gt=0)]
     hold_minutes: Annotated[int, Meta(gt=0)] = 15
@@ -94,7 +94,7 @@ class Reward(Section, kw_only=True):
     """The lowest tier that may take it; none: everybody."""
 
 
-class Terms(Section, kw_only=True):
+class Terms(Section, frozen=True, kw_only=True):
     """One version of a programme: what applies to events that occur from `effective_from` on."""
 
     version: Annotated[int, Meta(ge=1)]
@@ -112,28 +112,28 @@ class Terms(Section, kw_only=True):
     """How long plain points (no reward) stay reserved."""
 
 
-class ExampleLine(Section, kw_only=True):
+class ExampleLine(Section, frozen=True, kw_only=True):
     line_id: str
     amount: Annotated[int, Meta(ge=0, description="minor units")]
     sku: str = ""
     category: str = ""
 
 
-class Given(Section, kw_only=True):
+class Given(Section, frozen=True, kw_only=True):
     tier: Name | None = None
     at: Annotated[datetime, Meta(tz=True)] | None = None
     """When the purchase occurs; none: under the newest version."""
     lines: tuple[ExampleLine, ...]
 
 
-class Example(Section, kw_only=True):
+class Example(Section, frozen=True, kw_only=True):
     """A receipt and what it must earn, by rule. Rules that aren't named must earn nothing."""
 
     given: Given
     earns: dict[Name, int]
 
 
-class Programme(Section, kw_only=True):
+class Programme(Section, frozen=True, kw_only=True):
     programme: Name
     markets: Annotated[tuple[str, ...], Meta(min_length=1)]
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]

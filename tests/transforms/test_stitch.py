@@ -65,6 +65,10 @@ CASES = {
         [enrolled("e", 0, "card:c1 member_id:m1"), sale("s", DAY, "card:c1")],
         {"s": ("m1", "link")},
     ),
+    "a card enrolled a year before": (
+        [enrolled("e", 0, "card:c1 member_id:m1"), sale("s", 365 * DAY, "card:c1")],
+        {"s": ("m1", "link")},
+    ),
     "a card enrolled within the window releases the purchase": (
         [sale("s", 0, "card:c1"), enrolled("e", 13 * DAY, "card:c1 member_id:m1")],
         {"s": ("m1", "released")},

@@ -89,9 +89,29 @@ class Identifier:
     def on_event(self, state: IdentifierState, message: Message) -> Iterable[Output]:
         climb = message.body
         assert isinstance(climb, Climb)
-        now = message.known_at
+        outputs = self._visit(state, climb, message.known_at)
         keep_days = self._rung.forget_days if state.ownership.spans else self._ladder.guest_days
-        state.forget_at = _next_week(now + keep_days * DAY_MS)
+        state.forget_at = _next_week(message.known_at + keep_days * DAY_MS)
+        return outputs
+
+    def next_timer(self, state: IdentifierState) -> int | None:
+        due = min((waiting.until for waiting in state.waiting), default=state.forget_at)
+        return min(due, state.forget_at) if state.forget_at else None
+
+    def on_timer(self, state: IdentifierState, due: int) -> Iterable[Output]:
+        given_up = [waiting for waiting in state.waiting if waiting.until <= due]
+        state.waiting = [waiting for waiting in state.waiting if waiting.until > due]
+        if not state.waiting and state.forget_at <= due:
+            state.ownership = Ownership()
+            state.guest = None
+            state.seen.clear()
+            state.forget_at = 0
+        return self._leave(state, given_up, due)
+
+    def is_idle(self, state: IdentifierState) -> bool:
+        return not state.forget_at
+
+    def _visit(self, state: IdentifierState, climb: Climb, now: int) -> Iterable[Output]:
         event = climb.event
         own = not climb.climbing and climb.reason != "receipt"
         if own and not climb.side and self._seen_before(state, event, now):
@@ -123,23 +143,6 @@ class Identifier:
             return outputs
         outputs.extend(self._wait(state, climb, now))
         return outputs
-
-    def next_timer(self, state: IdentifierState) -> int | None:
-        due = min((waiting.until for waiting in state.waiting), default=state.forget_at)
-        return min(due, state.forget_at) if state.forget_at else None
-
-    def on_timer(self, state: IdentifierState, due: int) -> Iterable[Output]:
-        given_up = [waiting for waiting in state.waiting if waiting.until <= due]
-        state.waiting = [waiting for waiting in state.waiting if waiting.until > due]
-        if not state.waiting and state.forget_at <= due:
-            state.ownership = Ownership()
-            state.guest = None
-            state.seen.clear()
-            state.forget_at = 0
-        return self._leave(state, given_up, due)
-
-    def is_idle(self, state: IdentifierState) -> bool:
-        return not state.forget_at
 
     def _seen_before(self, state: IdentifierState, event: Event, now: int) -> bool:
         """A browsing event that was known within the hour; its id is remembered."""

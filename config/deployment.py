@@ -1,0 +1,90 @@
+"""A whole configuration folder: everything that programme owners write, checked together.
+
+In: a folder laid out like this one (`default.yaml`, `ladder.yaml`, `conversation.yaml`,
+`programmes/`, `journeys/`, `models/`) and the environment. Out: a `Deployment`, or one
+ConfigError with every problem of every file.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from config.load import load, load_all
+from config.problems import ConfigError, Problem
+from config.secret_keys import Secrets, load_secrets
+from config.settings import load_settings
+from schemas.churn_model import ChurnModel
+from schemas.journeys import Conversation, Journey
+from schemas.ladder import Ladder, check_ladder
+from schemas.programme import Programme
+from schemas.settings import Settings
+
+HERE = Path(__file__).parent
+
+Check = Callable[[Any], Iterable[str]]
+
+
+class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run is configured with."""
+
+    settings: Settings
+    secrets: Secrets
+    ladder: Ladder
+    programmes: tuple[Programme, ...]
+    models: tuple[ChurnModel, ...]
+    journeys: tuple[Journey, ...]
+    conversation: Conversation
+    warnings: tuple[str, ...] = ()
+
+
+def load_deployment(
+    folder: Path,
+    environ: Mapping[str, str],
+    *,
+    check_programme: Check | None = None,
+    check_journeys: Callable[[Iterable[Journey], Conversation], Iterable[str]] | None = None,
+) -> Deployment:
+    """Everything in `folder`; the checks are those of the operators that will use it.
+
+    Raises ConfigError naming each bad file, the field's path, what it must be and what it is.
+    """
+    problems: list[Problem] = []
+
+    def attempt(read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except ConfigError as error:
+            problems.extend(error.problems)
+            return None
+
+    def folder_of(name: str, kind: type[Any], check: Check | None) -> list[Any]:
+        files = sorted((folder / name).glob("*.yaml"))
+        return attempt(lambda: load_all((file, kind, check) for file in files)) or []
+
+    own = folder / "default.yaml"
+    loaded = attempt(lambda: load_settings(own if folder != HERE else None, environ))
+    secrets = attempt(lambda: load_secrets(environ))
+    ladder = attempt(lambda: load(folder / "ladder.yaml", Ladder, check_ladder))
+    programmes = folder_of("programmes", Programme, check_programme)
+    models = folder_of("models", ChurnModel, None)
+    journeys = folder_of("journeys", Journey, None)
+    conversation = attempt(lambda: load(folder / "conversation.yaml", Conversation))
+    if not problems and check_journeys is not None:
+        problems.extend(
+            Problem(file=str(folder / "journeys"), line=0, column=0, path="$", message=said)
+            for said in check_journeys(journeys, conversation)
+        )
+    if problems:
+        raise ConfigError(problems)
+    return Deployment(
+        settings=loaded.settings,
+        secrets=secrets,
+        ladder=ladder,
+        programmes=tuple(programmes),
+        models=tuple(models),
+        journeys=tuple(journeys),
+        conversation=conversation,
+        warnings=(*loaded.warnings, *secrets.warnings),
+    )

@@ -1,0 +1,189 @@
+"""A whole city: families of members around their baskets, one after the other.
+
+In: a function that gives the n-th household. Out: `events/`, `truth/` and `summary.json` in a
+directory. Promise: the same arguments give the same bytes. Families don't depend on each other
+(but for tablets in shops, whose turns are drawn beforehand), so memory holds one of them.
+"""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from scripts.traffic import enrolment, returns, rewards, service, strangers, tablets
+from scripts.traffic.baskets import Household, Shelf
+from scripts.traffic.chance import DAY_MS, stream
+from scripts.traffic.copies import send_again
+from scripts.traffic.digital import EVENTS_A_SESSION, browse
+from scripts.traffic.happenings import Diary
+from scripts.traffic.people import Family, make_family
+from scripts.traffic.reader import Reader
+from scripts.traffic.till import Till
+from scripts.traffic.truth import Truth
+from scripts.traffic.write import EventFiles
+
+PAIRED: Final = 0.3
+"""Share of people who live in a family of two."""
+
+Progress = Callable[[int, int], None]
+
+
+class City(msgspec.Struct, kw_only=True):
+    """What is to be simulated. Times in ms UTC, `start` a local midnight."""
+
+    seed: int
+    start: int
+    end: int
+    people: int
+    household: Callable[[int], Household]
+    """The household of person 0 to `people` − 1."""
+    shelf: Shelf
+    sessions_a_basket: float = 0.0
+    sessions_a_year: float = 0.0
+    events_a_member_day: float | None = None
+    """If set, as many sessions as make this many events of all kinds."""
+    strangers_a_member: float = 0.6
+
+
+class OutputExists(Exception):
+    """The directory holds something that this didn't write."""
+
+
+def build(city: City, output: Path, progress: Progress | None = None) -> dict[str, Any]:
+    """Write the city's events and truth into `output`; the summary, which is written there too.
+
+    An earlier city in `output` is replaced; any other events there are left alone:
+    `OutputExists`.
+    """
+    _make_room(output)
+    truth = Truth(output / "truth")
+    files = EventFiles(output / "events", city.start, city.end)
+    counts: Counter[str] = Counter()
+    cookies, turns = tablets.plan(stream(city.seed, "tablets"), city.people, city.start, city.end)
+    for cookie in cookies:
+        truth.device("cookie", cookie, "shop", [])
+    serials = list(range(city.people))
+    stream(city.seed, "families").shuffle(serials)
+    pairs = int(city.people * PAIRED / 2)
+    groups = [serials[2 * i : 2 * i + 2] for i in range(pairs)]
+    groups += [[serial] for serial in serials[2 * pairs :]]
+    done = 0
+    for number, group in enumerate(groups):
+        _family(city, number, group, frozenset(cookies), turns, files, truth, counts)
+        done += len(group)
+        if progress is not None:
+            progress(done, city.people)
+    truth.close()
+    summary = {
+        "seed": city.seed,
+        "start": city.start,
+        "end": city.end,
+        "members": city.people,
+        "bytes": files.close(),
+        **_shares(counts),
+    }
+    write_summary(output, summary)
+    return summary
+
+
+def write_summary(output: Path, summary: dict[str, Any]) -> None:
+    encoded = msgspec.json.format(msgspec.json.encode(summary, order="sorted"), indent=2)
+    (output / "summary.json").write_bytes(encoded + b"\n")
+
+
+def _family(
+    city: City,
+    number: int,
+    serials: list[int],
+    shop_cookies: frozenset[str],
+    turns: tablets.Turns,
+    files: EventFiles,
+    truth: Truth,
+    counts: Counter[str],
+) -> None:
+    rng = stream(city.seed, "family", number)
+    family = make_family(rng, number, [city.household(n) for n in serials], serials)
+    diary = Diary(number)
+    for person in family.people:
+        enrolment.plan_enrolment(rng, person, city.start, city.end)
+        enrolment.enrol(rng, diary, person, city.end)
+        enrolment.grant_campaigns(rng, diary, person)
+        service.call(rng, diary, person, city.end)
+    receipts = Till(rng, diary, family).ring_up()
+    returns.bring_back(rng, diary, receipts, city.end)
+    for person, serial in zip(family.people, serials, strict=True):
+        own = [receipt for receipt in receipts if receipt.person is person]
+        rewards.redeem(rng, diary, person, own, city.end)
+        tablets.use(rng, diary, city.shelf, person, turns.get(serial, []))
+    visitors = strangers.visit(
+        rng, diary, city.shelf, city.start, city.end, city.strangers_a_member * len(serials)
+    )
+    for cookie in visitors:
+        truth.device("cookie", cookie, "stranger", [])
+    sessions = _sessions(city, family, len(diary.happenings))
+    browse(rng, diary, family, receipts, city.shelf, city.end, sessions)
+    send_again(rng, diary, family.people)
+    truth.family(family)
+    reader = Reader(diary.happenings, shop_cookies)
+    for happening in diary.happenings:
+        verdict = reader.judge(happening)
+        files.add(happening.sent)
+        truth.event(happening, verdict)
+        _count(counts, happening.sent.type, happening.sent.source)
+        counts["events"] += 1
+        counts["simulated"] += happening.simulated
+        counts["copies"] += happening.copy
+        counts["undecidable"] += not verdict.decidable
+        counts[f"why {verdict.why}"] += 1
+        if happening.sent.type == "sale" and not happening.copy:
+            counts["sales"] += 1
+            counts["sales attributable"] += verdict.decidable
+            counts["sales without card"] += "card" not in happening.sent.identifiers
+
+
+def _sessions(city: City, family: Family, events: int) -> list[float]:
+    """How many sessions to expect of each person of the family."""
+    if city.events_a_member_day is not None:
+        owners = {place for device in family.devices for place in device.owners}
+        days = (city.end - city.start) / DAY_MS
+        wanted = city.events_a_member_day * days * len(family.people) - events
+        each = max(0.0, wanted / EVENTS_A_SESSION / max(1, len(owners)))
+        return [each] * len(family.people)
+    years = (city.end - city.start) / (365 * DAY_MS)
+    return [
+        city.sessions_a_basket * len(person.household.baskets) + city.sessions_a_year * years
+        for person in family.people
+    ]
+
+
+def _count(counts: Counter[str], type: str, source: str) -> None:
+    counts[f"type {type}"] += 1
+    counts[f"source {source}"] += 1
+
+
+def _shares(counts: Counter[str]) -> dict[str, Any]:
+    """The counters, grouped for the summary."""
+    grouped: dict[str, Any] = {"by_type": {}, "by_source": {}, "by_why": {}}
+    for name, number in sorted(counts.items()):
+        kind, _, rest = name.partition(" ")
+        if kind in ("type", "source", "why"):
+            grouped[f"by_{kind}"][rest] = number
+        else:
+            grouped[name.replace(" ", "_")] = number
+    return grouped
+
+
+def _make_room(output: Path) -> None:
+    events = output / "events"
+    if events.exists() and any(events.iterdir()) and not (output / "summary.json").exists():
+        raise OutputExists(
+            f"{events}: must be empty or an earlier import's; got other files; "
+            "choose another output directory"
+        )
+    for name in ("events", "truth"):
+        if (output / name).exists():
+            shutil.rmtree(output / name)
+    (output / "events").mkdir(parents=True)

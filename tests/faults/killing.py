@@ -1,0 +1,104 @@
+"""Run the live dataflow as a user would, and kill its workers at chosen moments."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import psutil
+
+from pipelines.sources.alignment import Alignment
+from pipelines.sources.files import part_name
+from pipelines.sources.journal import Journal
+from scripts.warehouse_hash import triggers_hash, warehouse_hash
+
+RUN_SECONDS_MAX = 300
+
+
+def command(inputs, output, *, workers=1, epoch_ms=10_000):
+    return [
+        sys.executable,
+        "-m",
+        "scripts.cli",
+        "run",
+        *[arg for path in inputs for arg in ("--input", str(path))],
+        "--output",
+        str(output),
+        "--workers",
+        str(workers),
+        "--epoch-ms",
+        str(epoch_ms),
+        "--as-of",
+        "2027-01-01T00:00:00Z",
+    ]
+
+
+def run(inputs, output, **options):
+    """To the end; what it printed."""
+    done = subprocess.run(
+        command(inputs, output, **options),
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS_MAX,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def hashes(output: Path) -> dict[str, str]:
+    """Of every table, and of the trigger files."""
+    return {
+        **warehouse_hash(output / "warehouse.duckdb"),
+        "trigger files": triggers_hash(output / "triggers"),
+    }
+
+
+def progress(output: Path) -> float:
+    """The share of the input's bytes that the sources have read; 0 before they began."""
+    import msgspec
+
+    path = output / "journal" / "generations.json"
+    try:
+        journal = msgspec.json.decode(path.read_bytes(), type=Journal)
+        generation = journal.generations[-1]
+        names = [part_name(generation, file) for file in generation.files]
+        _, read = Alignment(output / "journal" / "alignment.slots", names).totals()
+    except (OSError, ValueError, msgspec.DecodeError, IndexError):
+        return 0.0
+    return read / max(1, sum(file.size for file in generation.files))
+
+
+def kill_at(inputs, output, share: float, chance: random.Random, **options) -> bool:
+    """Start or resume the run, and SIGKILL one of its workers once `share` of the input is read.
+
+    False if the run ended before that.
+    """
+    launcher = subprocess.Popen(
+        command(inputs, output, **options), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    give_up_at = time.monotonic() + RUN_SECONDS_MAX
+    started = time.monotonic()
+    while time.monotonic() < give_up_at:
+        if launcher.poll() is not None:
+            return False
+        if time.monotonic() - started > 0.5 and progress(output) >= share:
+            workers = psutil.Process(launcher.pid).children()
+            if workers:
+                time.sleep(chance.random() * 0.3)
+                try:
+                    chance.choice(workers).send_signal(signal.SIGKILL)
+                except psutil.NoSuchProcess:
+                    return False
+                return launcher.wait(30) != 0
+        time.sleep(0.01)
+    raise TimeoutError("the run neither ended nor came to where it should be killed")
+
+
+def committed_rows(output: Path) -> int:
+    """Ledger entries in the warehouse, read between two runs."""
+    with duckdb.connect(str(output / "warehouse.duckdb"), read_only=True) as connection:
+        return connection.execute("SELECT count(*) FROM ledger_entries").fetchone()[0]

@@ -1,0 +1,13 @@
+"""accrue: a member's points as a double-entry ledger.
+
+Read `accrue` (the operator), then `fold` (facts and timers applied to an account in the order in
+which they happened), then what a fold calls: `earn`, `reverse_return`, `redeem`, `tiers`, over
+`lots` and `book`. `rebook` inserts or removes a fact where it belongs and posts the difference.
+`read_fact` turns events into facts, `programmes` and `rate` prepare the rules, `check` judges a
+programme file.
+"""
+
+from transforms.accrue.accrue import Accrue
+from transforms.accrue.programmes import Programmes
+
+__all__ = ["Accrue", "Programmes"]

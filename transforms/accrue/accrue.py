@@ -1,0 +1,154 @@
+"""The accrue operator: a member's purchases, returns and redemptions become points.
+
+In: `Attributed` events of one member, in the order in which they became known, and timers. Out:
+ledger entries, lots, redemptions and their answers, tier changes; for the next steps one
+`AccountChanged` for each message or timer that changed anything (also when a member is first
+seen) and a `TierChanged` for each move.
+
+Promises: the balance is the sum of the entries. An event posts once. Purchases and returns count
+when they occurred, commands when they became known; what becomes known in another order, within
+the horizon, ends in the same balance, lots and tier, given the same answers to redemptions. Known
+later than that, it is posted on the day it became known, and flagged.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from schemas.events import Event, Order, Redeem, Return, Sale, Settle
+from schemas.flow import Attributed, Message, Output
+from transforms.accrue import report
+from transforms.accrue.book import Book
+from transforms.accrue.fold import fire, next_due
+from transforms.accrue.horizon import advance_base
+from transforms.accrue.local_time import DAY_MS
+from transforms.accrue.posting import Posting
+from transforms.accrue.programmes import Plan, Programmes
+from transforms.accrue.read_fact import READERS
+from transforms.accrue.rebook import renumber
+from transforms.accrue.state import AccrueState
+
+HORIZON_DAYS: Final = 17
+FACTS_MAX: Final = 2_000
+"""Facts kept of a member at most; more of them, and the horizon of that member shrinks."""
+
+
+class Accrue:
+    """Points of one member."""
+
+    name = "accrue"
+    state = AccrueState
+
+    def __init__(
+        self,
+        programmes: Programmes,
+        horizon_days: int = HORIZON_DAYS,
+        facts_max: int = FACTS_MAX,
+    ) -> None:
+        self.programmes: Final = programmes
+        self.horizon_ms: Final = horizon_days * DAY_MS
+        self.facts_max: Final = facts_max
+
+    def initial(self, key: str) -> AccrueState:
+        """Nothing is known of a member yet."""
+        return AccrueState(member_id=key)
+
+    def is_idle(self, state: AccrueState) -> bool:
+        """Whoever was seen once is remembered, or they would be new again."""
+        return not state.version
+
+    def next_timer(self, state: AccrueState) -> int | None:
+        """When points become available or expire, a hold times out or a tier is reviewed."""
+        return state.timer
+
+    def on_event(self, state: AccrueState, message: Message) -> Iterable[Output]:
+        """Apply an event that was attributed to the member, or no longer is."""
+        body = message.body
+        if not isinstance(body, Attributed):
+            return ()
+        event = body.event
+        if state.version and event.type not in READERS and event.type != "enrolled":
+            return ()
+        plan = self.programmes.named(state.programme) or self.programmes.of_market(event.market)
+        if plan is None:
+            return ()
+        return self._receive(state, plan, body, message.order[0])
+
+    def on_timer(self, state: AccrueState, due: int) -> Iterable[Output]:
+        """Fire what is due."""
+        plan = self.programmes.named(state.programme)
+        assert plan is not None, f"programme {state.programme} of {state.member_id} is missing"
+        before = report.totals(state.current)
+        book = Book(state.current, state.member_id, plan, state.baskets, due)
+        fired = fire(book, due + 1)
+        renumber(state, book.entries, due)
+        state.timer = next_due(state.current)
+        if not fired:
+            return ()
+        state.version += 1
+        terms = plan.terms_at(due)
+        return [
+            *report.rows(state, book),
+            report.balance(state, terms, before, fired[0]),
+            *report.tier_moves(state, terms, book.tier_moves),
+        ]
+
+    def _receive(
+        self, state: AccrueState, plan: Plan, body: Attributed, known_at: int
+    ) -> Iterable[Output]:
+        event = body.event
+        before = report.totals(state.current)
+        enrolled, qualifying = state.enrolled_at, state.current.qualifying
+        new = not state.version
+        if new:
+            state.member_id = body.member_id
+            state.programme = plan.name
+        state.version += 1
+        if event.type == "enrolled" and not body.retract:
+            state.enrolled_at = min(event.occurred_at, enrolled or event.occurred_at)
+        posting = Posting(state, plan, event, known_at, self.horizon_ms)
+        if event.type in READERS and event.market in plan.markets:
+            if body.retract:
+                posting.withdraw()
+            else:
+                posting.enter()
+            state.timer = next_due(state.current)
+        if not (
+            new
+            or posting.rows
+            or posting.tier_moves
+            or enrolled != state.enrolled_at
+            or qualifying != state.current.qualifying
+        ):
+            state.version -= 1
+            return ()
+        terms = plan.terms_at(known_at)
+        self._bound(state, plan, known_at)
+        return [
+            *posting.rows,
+            report.balance(state, terms, before, event.type, event, _reference(event)),
+            *report.tier_moves(state, terms, posting.tier_moves),
+        ]
+
+    def _bound(self, state: AccrueState, plan: Plan, known_at: int) -> None:
+        """Move the base on, now and then, so that its cost is spread over many events."""
+        facts = state.facts
+        if not facts:
+            return
+        if facts[0].at < known_at - 2 * self.horizon_ms:
+            advance_base(state, plan, known_at - self.horizon_ms)
+        elif len(facts) > self.facts_max:
+            advance_base(state, plan, facts[len(facts) // 2].at)
+
+
+def _reference(event: Event) -> str | None:
+    """What a person would name the event by: its transaction, order or redemption."""
+    payload = event.payload
+    if isinstance(payload, Sale):
+        return payload.transaction_id
+    if isinstance(payload, Order):
+        return payload.order_id
+    if isinstance(payload, Return):
+        return payload.transaction_id or payload.return_id
+    if isinstance(payload, Redeem | Settle):
+        return payload.redemption_id
+    return None

@@ -1,0 +1,115 @@
+"""Earning: a purchase becomes a receipt, a lot and one entry a line and rule.
+
+In: a purchase and its basket. Out: entries, a lot, qualifying. Promises: a transaction or an order
+earns once, whichever of its events comes first; each rule is rounded once a receipt; a line whose
+share is zero gets no entry; all rules of a receipt earn into one lot.
+"""
+
+from schemas.ledger import Account as AccountName
+from schemas.ledger import LedgerEntry
+from transforms.accrue import tiers
+from transforms.accrue.book import Book, entry_id, lot_id, opening
+from transforms.accrue.lots import open_lot
+from transforms.accrue.rate import EVERY_RULE, rate, share, totals_by_rule
+from transforms.accrue.reverse_return import match_parked
+from transforms.accrue.state import BasketLine, OpenLot, Purchased, Receipt
+
+
+def purchase(book: Book, fact: Purchased) -> None:
+    """Post what a purchase earns, then the returns that waited for it."""
+    if _known(book, fact):
+        return
+    account, terms = book.account, book.terms
+    lines = book.baskets[book.cause].lines
+    tier = account.tier or terms.levels[0]
+    totals = totals_by_rule([(line.amount, line.rules) for line in lines], len(terms.rules))
+    earned = rate(terms.rules, tier, totals)
+    account.receipts[fact.receipt_id] = Receipt(
+        at=fact.at, basket=book.cause, tier=tier, version=terms.version, earned=earned
+    )
+    if fact.other_id is not None:
+        account.other_names[fact.other_id] = fact.receipt_id
+    if any(earned):
+        _post(book, lines, earned)
+    spend = sum(line.amount for line in lines if line.rules)
+    tiers.count(book, terms, terms.qualifying(earned), spend, 1)
+    if account.parked:
+        match_parked(book, fact.receipt_id, fact.other_id)
+
+
+def _known(book: Book, fact: Purchased) -> bool:
+    """Whether another event of the same purchase earned already; learn its other name if so."""
+    account = book.account
+    names = [fact.receipt_id] if fact.other_id is None else [fact.receipt_id, fact.other_id]
+    for name in names:
+        receipt_id = account.other_names.get(name, name)
+        receipt = account.receipts.get(receipt_id)
+        if receipt is not None and fact.at - receipt.at <= book.plan.returns_ms:
+            for other in names:
+                if other != receipt_id:
+                    account.other_names[other] = receipt_id
+            return True
+    return False
+
+
+def _post(book: Book, lines: list[BasketLine], earned: list[int]) -> None:
+    """Open the receipt's lot and write its entries. The hottest loop of accrue."""
+    terms, at = book.terms, book.at
+    lot = lot_id(book.member_id, book.cause)
+    credit: AccountName = "pending" if terms.pending_ms else "available"
+    entries = book.entries
+    first = ""
+    for place, rule in enumerate(terms.rules):
+        points = earned[place]
+        if not points:
+            continue
+        for line, part in zip(lines, share(points, _weights(lines, place)), strict=True):
+            if not part:
+                continue
+            what = opening(rule.kind, rule.name, line.line_id)
+            first = first or what
+            if book.silent:
+                break
+            entries.append(
+                LedgerEntry(
+                    entry_id=entry_id(lot, what),
+                    member_id=book.member_id,
+                    debit="issued",
+                    credit=credit,
+                    points=part,
+                    kind=rule.kind,
+                    rule=rule.name,
+                    programme_version=terms.name,
+                    lot_id=lot,
+                    source=book.source,
+                    event_id=book.event_id,
+                    line_id=line.line_id,
+                    occurred_at=book.occurred_at,
+                    posted_at=book.posted_at,
+                    corrects=None,
+                    posting=book.posting,
+                )
+            )
+    total = sum(earned)
+    balances = book.account.balances
+    balances["issued"] = balances.get("issued", 0) - total
+    balances[credit] = balances.get(credit, 0) + total
+    open_lot(
+        book,
+        lot,
+        OpenLot(
+            earned_at=at,
+            available_at=at + terms.pending_ms,
+            expires_at=terms.lot_expires_at(at),
+            points=total,
+            remaining=total,
+            first=first,
+        ),
+    )
+
+
+def _weights(lines: list[BasketLine], place: int) -> list[int]:
+    """What each line counts for a rule."""
+    return [
+        line.amount if line.rules == EVERY_RULE or line.rules >> place & 1 else 0 for line in lines
+    ]

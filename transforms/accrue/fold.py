@@ -1,0 +1,94 @@
+"""The fold: facts and timers applied to an account in the order in which they happened.
+
+In: an account in its book, and facts in the order of `place`. Out: the account changed, and in
+the book what that posted. Promises: timers fire between the facts, when they are due (facts
+first at one instant), so an account is a function of its facts alone. Live processing, the base
+and rebooking all use this and nothing else.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from transforms.accrue import earn, lots, redeem, reverse_return, tiers
+from transforms.accrue.book import Book
+from transforms.accrue.state import (
+    COMMANDS,
+    Account,
+    Adjusted,
+    AnyFact,
+    Fact,
+    Purchased,
+    RedeemAsked,
+    Returned,
+    SettleAsked,
+)
+
+APPLY: Final[dict[type[Fact], Callable[[Book, Any], None]]] = {
+    Purchased: earn.purchase,
+    Returned: reverse_return.take_back,
+    RedeemAsked: redeem.redeem,
+    SettleAsked: redeem.settle,
+    Adjusted: redeem.adjust,
+}
+"""What each kind of fact does."""
+
+
+def place(fact: Fact) -> tuple[int, int, str, str]:
+    """Where a fact belongs. Commands of one instant stay in the order in which they came."""
+    if isinstance(fact, COMMANDS):
+        return fact.at, 1, "", ""
+    return fact.at, 0, fact.source, fact.event_id
+
+
+def apply(book: Book, fact: AnyFact) -> None:
+    """Fire what was due before a fact, then apply it."""
+    fire(book, fact.at)
+    book.on_behalf_of(fact.at, fact.source, fact.event_id, fact.occurred_at, fact.late)
+    APPLY[type(fact)](book, fact)
+
+
+def next_due(account: Account) -> int | None:
+    """When the next timer of an account is due."""
+    dues = [*account.holds.values(), *account.pending.values(), *account.expiring]
+    review = tiers.review_due(account)
+    if review is not None:
+        dues.append(review)
+    if account.grace_ends:
+        dues.append(account.grace_ends)
+    return min(dues) if dues else None
+
+
+def fire(book: Book, until: int) -> list[str]:
+    """Fire all timers due before `until`; their names in the order in which they fired."""
+    account = book.account
+    fired: list[str] = []
+    due = next_due(account)
+    while due is not None and due < until:
+        fired += _fire(book, due)
+        account.fired_at = due
+        due = next_due(account)
+    return fired
+
+
+def _fire(book: Book, due: int) -> list[str]:
+    """The timers of one instant, in the order: hold_expired, activate, expire, tier_review."""
+    account = book.account
+    fired = []
+    for redemption_id in [one for one, at in account.holds.items() if at == due]:
+        book.on_behalf_of_timer(due)
+        redeem.time_out(book, redemption_id)
+        fired.append("hold_expired")
+    book.on_behalf_of_timer(due)
+    for lot_id in [one for one, at in account.pending.items() if at == due]:
+        lots.activate(book, lot_id)
+        fired.append("activate")
+    if due in account.expiring:
+        lots.expire(book, due)
+        fired.append("expire")
+    if tiers.review_due(account) == due:
+        tiers.review(book)
+        fired.append("tier_review")
+    if account.grace_ends == due:
+        tiers.end_grace(book)
+        fired.append("tier_review")
+    return fired

@@ -1,0 +1,59 @@
+"""Keeping the state bounded: the base moves on, and what can no longer matter is forgotten.
+
+In: the state and an instant from which on facts may still arrive. Out: the same state, smaller.
+Promises: forgetting is invisible. What is dropped could not be used any more at any instant after
+the base: receipts, parked returns and redemption ids by their age, lots when they are empty and
+no return can touch them.
+"""
+
+from transforms.accrue.book import Book
+from transforms.accrue.fold import apply, fire
+from transforms.accrue.programmes import Plan
+from transforms.accrue.rebook import base_account
+from transforms.accrue.state import Account, AccrueState, encode_account
+
+
+def advance_base(state: AccrueState, plan: Plan, to: int) -> None:
+    """Fold the facts before `to` into the base."""
+    base = base_account(state)
+    book = Book(base, state.member_id, plan, state.baskets, to, silent=True)
+    folded = 0
+    for fact in state.facts:
+        if fact.at >= to:
+            break
+        apply(book, fact)
+        folded += 1
+    fire(book, to)
+    since = to - plan.returns_ms
+    _forget(base, since)
+    _forget(state.current, since)
+    state.base = encode_account(base)
+    state.base_to = to
+    state.facts = state.facts[folded:]
+    state.baskets = {key: one for key, one in state.baskets.items() if one.at >= since}
+    state.rebooked = {
+        slot: standing
+        for slot, standing in state.rebooked.items()
+        if max(one.at for one in standing) >= to
+    }
+
+
+def _forget(account: Account, since: int) -> None:
+    """Drop what only returns and repeats of things before `since` could need."""
+    account.receipts = {key: one for key, one in account.receipts.items() if one.at >= since}
+    account.other_names = {
+        name: receipt_id
+        for name, receipt_id in account.other_names.items()
+        if receipt_id in account.receipts
+    }
+    account.parked = [one for one in account.parked if one.at >= since]
+    account.redemptions = {
+        key: one
+        for key, one in account.redemptions.items()
+        if one.requested_at >= since or one.status == "held"
+    }
+    account.lots = {
+        key: lot
+        for key, lot in account.lots.items()
+        if lot.remaining or key in account.pending or lot.earned_at >= since
+    }

@@ -1,0 +1,139 @@
+"""Posting one event: in order if it comes after everything known, else by rebooking.
+
+In: a member's state, an event and the time at which it became known. Out: the state changed, and
+in `rows` and `tier_moves` what is to be reported. Promises: the same event again changes nothing;
+an event that is withdrawn leaves the account as if it had never been there.
+"""
+
+from typing import Final
+
+from schemas.events import Event
+from schemas.flow import Output
+from transforms.accrue import report
+from transforms.accrue.book import Book, TierMove
+from transforms.accrue.fold import apply, fire, place
+from transforms.accrue.programmes import Plan
+from transforms.accrue.read_fact import READERS
+from transforms.accrue.rebook import insert_place, rebook, renumber
+from transforms.accrue.state import COMMANDS, AccrueState, AnyFact, Purchased, Returned, SettleAsked
+
+
+class Posting:
+    """One event on its way into a member's account."""
+
+    def __init__(
+        self, state: AccrueState, plan: Plan, event: Event, known_at: int, horizon_ms: int
+    ) -> None:
+        self.state: Final = state
+        self.plan: Final = plan
+        self.event: Final = event
+        self.known_at: Final = known_at
+        self.horizon_ms: Final = horizon_ms
+        self.cause: Final = f"{event.source}/{event.event_id}"
+        self.rows: list[Output] = []
+        self.tier_moves: list[TierMove] = []
+
+    def enter(self) -> None:
+        """Post what the event says."""
+        state, event = self.state, self.event
+        if self.cause in state.baskets:
+            self._restore()
+            return
+        at, late = event.occurred_at, False
+        if at < max(self.known_at - self.horizon_ms, state.base_to):
+            at, late = self.known_at, True
+        facts, basket = READERS[event.type](event, at, self.known_at, late, self.plan)
+        if basket is not None:
+            state.baskets[self.cause] = basket
+        for fact in facts:
+            if isinstance(fact, Purchased) or not self._is_known(fact):
+                self._insert(fact)
+
+    def withdraw(self) -> None:
+        """Take the event back: it belongs to somebody else.
+
+        Commands stay, since what was answered was answered. A purchase older than the facts is
+        taken back like a return of all of it, today; anything else that old is left to staff.
+        """
+        state = self.state
+        mine = [fact for fact in state.facts if self._is_mine(fact)]
+        if any(isinstance(fact, Returned) and fact.withdrawal for fact in mine):
+            return
+        if any(not isinstance(fact, COMMANDS) for fact in mine):
+            self._rebook(
+                [
+                    fact
+                    for fact in state.facts
+                    if isinstance(fact, COMMANDS) or not self._is_mine(fact)
+                ]
+            )
+            state.baskets.pop(self.cause, None)
+            return
+        for name, receipt in state.current.receipts.items():
+            if receipt.basket == self.cause:
+                self._insert(self._withdrawal(name))
+                return
+
+    def _withdrawal(self, receipt_id: str) -> Returned:
+        return Returned(
+            at=self.known_at,
+            source=self.event.source,
+            event_id=self.event.event_id,
+            occurred_at=self.event.occurred_at,
+            late=True,
+            receipt_id=receipt_id,
+            whole=True,
+            withdrawal=True,
+        )
+
+    def _restore(self) -> None:
+        """A purchase that is here already: nothing, unless it was withdrawn when it was old."""
+        facts = self.state.facts
+        left = [
+            fact
+            for fact in facts
+            if not (isinstance(fact, Returned) and fact.withdrawal and self._is_mine(fact))
+        ]
+        if len(left) < len(facts):
+            self._rebook(left)
+
+    def _is_mine(self, fact: AnyFact) -> bool:
+        return fact.event_id == self.event.event_id and fact.source == self.event.source
+
+    def _is_known(self, fact: AnyFact) -> bool:
+        """Whether the event put this fact among the facts before."""
+        return any(
+            self._is_mine(other)
+            and type(other) is type(fact)
+            and (
+                not isinstance(fact, SettleAsked)
+                or not isinstance(other, SettleAsked)
+                or other.redemption_id == fact.redemption_id
+            )
+            for other in self.state.facts
+        )
+
+    def _insert(self, fact: AnyFact) -> None:
+        state, facts, account = self.state, self.state.facts, self.state.current
+        last = not facts or place(facts[-1]) <= place(fact)
+        if last and fact.at > account.fired_at:
+            facts.append(fact)
+            book = Book(account, state.member_id, self.plan, state.baskets, self.known_at)
+            apply(book, fact)
+            fire(book, self.known_at)
+            renumber(state, book.entries, self.known_at)
+            self.rows += report.rows(state, book)
+            self.tier_moves += book.tier_moves
+        else:
+            at = insert_place(facts, fact)
+            self._rebook([*facts[:at], fact, *facts[at:]])
+
+    def _rebook(self, facts: list[AnyFact]) -> None:
+        state = self.state
+        terms = self.plan.terms_at(self.known_at)
+        before = state.current.tier or terms.levels[0]
+        was, becomes = rebook(state, self.plan, self.known_at, facts, self.cause)
+        self.rows += report.rows(state, becomes, gone=was.account.lots)
+        after = state.current.tier or terms.levels[0]
+        if after != before:
+            self.tier_moves.append((before, after, self.known_at, "rebooked"))

@@ -1,0 +1,293 @@
+"""Returns: which lines came back, and what of their points goes.
+
+In: a return (or a cancelled order) and the receipts of the account. Out: `reverse` entries.
+Promises: reversal = earned(original) − earned(what was kept), cumulative over all returns of a
+receipt, at the tier and terms recorded on it, so it never exceeds what was earned and roundings
+never add up; an excess return has no effect; a return whose purchase isn't known waits for it as
+long as returns are accepted.
+
+How much of a line came back: the amount refunded, at most what is left of it; without an amount,
+the quantity's part; when all units are back, the whole line, whatever was refunded.
+
+Points that expired meanwhile are taken from `expired`; then the lot's own free points go, then
+those of other lots, then the balance turns negative (or, by policy, the rest is forgiven).
+"""
+
+from collections.abc import Iterable
+
+from schemas.ledger import Account as AccountName
+from transforms.accrue import tiers
+from transforms.accrue.book import Book, lot_id
+from transforms.accrue.lots import allocate, free_changes, spend
+from transforms.accrue.rate import rate, share, totals_by_rule
+from transforms.accrue.state import BasketLine, Parked, Receipt, Returned, ReturnedLine
+
+Back = dict[str, dict[str, int]]
+"""Amount that came back, by receipt and line."""
+
+
+def take_back(book: Book, fact: Returned) -> None:
+    """Apply a return."""
+    back: Back = {}
+    wanted: list[ReturnedLine | None] = [None] if fact.whole else list(fact.lines)
+    for line in wanted:
+        rest = _match(book, fact.receipt_id, line, _open_receipts(book, fact.receipt_id), back)
+        if rest:
+            book.account.parked.append(
+                Parked(
+                    at=fact.at,
+                    source=fact.source,
+                    event_id=fact.event_id,
+                    occurred_at=fact.occurred_at,
+                    receipt_id=fact.receipt_id,
+                    line=line if line is None or rest is True else rest,
+                )
+            )
+    _reverse_all(book, back)
+
+
+def match_parked(book: Book, *names: str | None) -> None:
+    """Apply the returns that waited for a purchase, on behalf of their own events."""
+    account = book.account
+    receipt_id = names[0]
+    assert receipt_id is not None
+    waiting: dict[tuple[str, str], list[Parked]] = {}
+    for parked in account.parked:
+        if book.at - parked.at <= book.plan.returns_ms:
+            waiting.setdefault((parked.source, parked.event_id), []).append(parked)
+    account.parked = []
+    at, posting = book.at, book.posting
+    for (source, event_id), group in waiting.items():
+        back: Back = {}
+        for parked in group:
+            rest: ReturnedLine | bool = True
+            if parked.receipt_id is None or parked.receipt_id in names:
+                only = [(receipt_id, account.receipts[receipt_id])]
+                rest = _match(book, parked.receipt_id, parked.line, only, back)
+            if rest:
+                parked.line = parked.line if rest is True else rest
+                account.parked.append(parked)
+        if back:
+            book.on_behalf_of(at, source, event_id, group[0].occurred_at, posting == "late")
+            _reverse_all(book, back)
+
+
+def _open_receipts(book: Book, receipt_id: str | None) -> list[tuple[str, Receipt]]:
+    """The receipt of that name, or all, the latest first; none that is too old for a return."""
+    account = book.account
+    since = book.at - book.plan.returns_ms
+    if receipt_id is not None:
+        name = account.other_names.get(receipt_id, receipt_id)
+        receipt = account.receipts.get(name)
+        return [] if receipt is None or receipt.at < since else [(name, receipt)]
+    found = [(name, one) for name, one in account.receipts.items() if one.at >= since]
+    return sorted(found, key=lambda pair: (pair[1].at, pair[0]), reverse=True)
+
+
+def _match(
+    book: Book,
+    receipt_id: str | None,
+    wanted: ReturnedLine | None,
+    receipts: Iterable[tuple[str, Receipt]],
+    back: Back,
+) -> ReturnedLine | bool:
+    """Mark a wanted line as returned on `receipts`, adding the amounts to `back`.
+
+    Returned: True, nothing fits; False, it is dealt with; a line: what is left to look for.
+    """
+    if receipt_id is None and wanted is not None:
+        return _match_by_sku(book, wanted, receipts, back)
+    for name, receipt in receipts:
+        lines = book.baskets[receipt.basket].lines
+        if wanted is None:
+            for line in lines:
+                _mark(name, receipt, line, line.quantity, line.amount, back)
+        else:
+            meant = next((line for line in lines if line.line_id == wanted.line_id), None)
+            if meant is None:
+                _match_by_sku(book, wanted, [(name, receipt)], back)
+            else:
+                _mark(name, receipt, meant, wanted.quantity, wanted.amount, back)
+        return False
+    return True
+
+
+def _match_by_sku(
+    book: Book, wanted: ReturnedLine, receipts: Iterable[tuple[str, Receipt]], back: Back
+) -> ReturnedLine | bool:
+    """The member's latest units of a product that are not returned yet."""
+    quantity, amount = max(1, wanted.quantity), wanted.amount
+    fits = False
+    for name, receipt in receipts:
+        for line in book.baskets[receipt.basket].lines:
+            if line.sku != wanted.sku or not quantity:
+                continue
+            units = min(quantity, line.quantity - receipt.returned.get(line.line_id, [0, 0])[0])
+            if units <= 0:
+                continue
+            part = amount * units // quantity
+            _mark(name, receipt, line, units, part, back)
+            quantity -= units
+            amount -= part
+            fits = True
+    if not quantity:
+        return False
+    if not fits:
+        return True
+    return ReturnedLine(line_id=wanted.line_id, sku=wanted.sku, quantity=quantity, amount=amount)
+
+
+def _mark(
+    name: str, receipt: Receipt, line: BasketLine, quantity: int, amount: int, back: Back
+) -> None:
+    """Note what came back of a line: never more than there was."""
+    units_before, amount_before = receipt.returned.get(line.line_id, [0, 0])
+    units = min(max(0, quantity), max(0, line.quantity - units_before))
+    left = line.amount - amount_before
+    if line.quantity > 0 and units_before + units >= line.quantity:
+        part = left
+    elif amount > 0:
+        part = min(amount, left)
+    else:
+        part = min(line.amount * units // line.quantity, left) if line.quantity > 0 else 0
+    if not units and not part:
+        return
+    receipt.returned[line.line_id] = [units_before + units, amount_before + part]
+    if part:
+        parts = back.setdefault(name, {})
+        parts[line.line_id] = parts.get(line.line_id, 0) + part
+
+
+def _reverse_all(book: Book, back: Back) -> None:
+    for name, parts in back.items():
+        _reverse(book, book.account.receipts[name], parts)
+
+
+def _reverse(book: Book, receipt: Receipt, parts: dict[str, int]) -> None:
+    """Post what a receipt's points shrink by, now that `parts` came back."""
+    terms = book.plan.version(receipt.version)
+    lines = book.baskets[receipt.basket].lines
+    dues = _dues(book, receipt, lines)
+    receipt.reversed = [
+        before + due for before, due in zip(receipt.reversed or [0] * len(dues), dues, strict=True)
+    ]
+    reversals: list[tuple[str, str, int]] = []
+    returned = [line for line in lines if line.line_id in parts]
+    for place, rule in enumerate(terms.rules):
+        if dues[place]:
+            weights = [parts[line.line_id] if line.rules >> place & 1 else 0 for line in returned]
+            if not any(weights):
+                weights = [1] * len(returned)
+            for line, points in zip(returned, share(dues[place], weights), strict=True):
+                if points:
+                    reversals.append((rule.name, line.line_id, points))
+    book.terms = terms
+    _post(book, receipt, reversals)
+    spent = sum(part for line_id, part in parts.items() if _counts(lines, line_id))
+    gone = all(_is_gone(receipt, line) for line in lines)
+    tiers.discount(book, terms, receipt.at, terms.qualifying(dues), spent, 1 if gone else 0)
+
+
+def _dues(book: Book, receipt: Receipt, lines: list[BasketLine]) -> list[int]:
+    """By rule: earned − earned(kept) − reversed before.
+
+    A rule that posts the excess over another can gain while the other loses (12.80 → 12.70 at
+    1.25 a unit); such a gain is set off, so that nothing is ever earned by returning.
+    """
+    terms = book.plan.version(receipt.version)
+    kept = [
+        (line.amount - receipt.returned.get(line.line_id, [0, 0])[1], line.rules) for line in lines
+    ]
+    earned_by_kept = rate(terms.rules, receipt.tier, totals_by_rule(kept, len(terms.rules)))
+    before = receipt.reversed or [0] * len(terms.rules)
+    dues = [
+        earned - still - gone
+        for earned, still, gone in zip(receipt.earned, earned_by_kept, before, strict=True)
+    ]
+    gain = -sum(due for due in dues if due < 0)
+    settled = []
+    for due in dues:
+        set_off = min(gain, max(0, due))
+        gain -= set_off
+        settled.append(max(0, due) - set_off)
+    return settled
+
+
+def _post(book: Book, receipt: Receipt, reversals: list[tuple[str, str, int]]) -> None:
+    """Move the points of (rule, line, points) out, from where they are."""
+    account = book.account
+    lot = lot_id(book.member_id, receipt.basket)
+    open_lot = account.lots.get(lot)
+    total = sum(points for _, _, points in reversals)
+    if not total or open_lot is None:
+        return
+    sources: list[tuple[AccountName, int]] = []
+    expired = min(total, open_lot.expired)
+    sources.append(("expired", expired))
+    open_lot.expired -= expired
+    total -= expired
+    if lot in account.pending:
+        sources.append(("pending", total))
+        open_lot.remaining -= total
+        free_changes(account, open_lot, -total)
+        if not open_lot.remaining:
+            del account.pending[lot]
+    else:
+        total = _allowed(book, total)
+        sources.append(("available", total))
+        _spend(book, lot, total)
+    open_lot.points -= expired + total
+    _post_from(book, lot, sources, reversals)
+
+
+def _allowed(book: Book, points: int) -> int:
+    """How many available points a return may take, by the policy for negative balances."""
+    policy = book.terms.negative_balance
+    available = max(0, book.account.balances.get("available", 0))
+    if policy == "floor_zero":
+        return min(points, available)
+    if policy == "refuse":
+        return points if points <= available else 0
+    return points
+
+
+def _spend(book: Book, lot: str, points: int) -> None:
+    """Take points from a lot, then from others, then go into debt."""
+    own = min(points, book.account.lots[lot].free)
+    if own:
+        spend(book, lot, own)
+    others, missing = allocate(book.account, points - own)
+    for other, part in others:
+        spend(book, other, part)
+    book.account.debt += missing
+
+
+def _post_from(
+    book: Book,
+    lot: str,
+    sources: list[tuple[AccountName, int]],
+    reversals: list[tuple[str, str, int]],
+) -> None:
+    """Write the entries: reversals in their order, out of sources in theirs."""
+    left = list(sources)
+    for rule, line_id, wanted in reversals:
+        points = wanted
+        while points and left:
+            account, there = left[0]
+            part = min(points, there)
+            if part:
+                book.post("reverse", account, "reversed", part, lot, rule, line_id)
+            points -= part
+            if part == there:
+                left.pop(0)
+            else:
+                left[0] = (account, there - part)
+
+
+def _counts(lines: list[BasketLine], line_id: str) -> bool:
+    return any(line.rules for line in lines if line.line_id == line_id)
+
+
+def _is_gone(receipt: Receipt, line: BasketLine) -> bool:
+    units, amount = receipt.returned.get(line.line_id, [0, 0])
+    return units >= line.quantity and amount >= line.amount

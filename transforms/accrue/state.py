@@ -1,0 +1,264 @@
+"""What accrue remembers of a member.
+
+An `Account` is the result of a fold; the state holds two: `base`, folded up to before the horizon
+and kept as bytes, and `current`. Between them lie the facts of the horizon. Everything is bounded:
+facts by the horizon (and `facts_max`), baskets, receipts, parked returns and answers by the time
+in which returns are accepted, lots by their expiry or, where points never expire, by being open.
+Field names are shortened in the encoding, since they are repeated for each line of a basket.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from schemas.ledger import RedemptionCode
+
+
+class Bit(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A part of the state."""
+
+
+class BasketLine(
+    Bit,
+    kw_only=True,
+    rename={"line_id": "l", "sku": "s", "quantity": "q", "amount": "a", "rules": "r"},
+):
+    line_id: str
+    sku: str
+    quantity: int = 1
+    amount: int
+    rules: int = -1
+    """Mask of the earn rules that the line counts for, decided when the purchase occurred."""
+
+
+class Basket(Bit, kw_only=True, rename={"at": "t", "lines": "l"}):
+    """The lines of a purchase in the order of their ids; they never change."""
+
+    at: int
+    lines: list[BasketLine]
+
+
+class Fact(Bit, kw_only=True, tag_field="f"):
+    """Something that happened, at the time that counts for points.
+
+    `at` is `occurred_at` of purchases and returns and `known_at` of commands, and of what became
+    known only after the horizon (`late`).
+    """
+
+    at: int
+    source: str
+    event_id: str
+    occurred_at: int
+    late: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.source}/{self.event_id}"
+
+
+class Purchased(Fact, kw_only=True, tag="p"):
+    """A sale, or an order. Its lines are in the state's baskets, by the fact's key."""
+
+    receipt_id: str
+    other_id: str | None = None
+    """The other name of the same purchase: the order that a sale completes."""
+
+
+class ReturnedLine(
+    Bit, kw_only=True, rename={"line_id": "l", "sku": "s", "quantity": "q", "amount": "a"}
+):
+    line_id: str
+    sku: str
+    quantity: int = 0
+    amount: int = 0
+
+
+class Returned(Fact, kw_only=True, tag="r"):
+    """Lines brought back or cancelled; `whole`: all that is left of the receipt.
+
+    `withdrawal`: nothing came back, but the purchase, too old to be refolded, is somebody else's.
+    """
+
+    receipt_id: str | None = None
+    lines: list[ReturnedLine] = []
+    whole: bool = False
+    withdrawal: bool = False
+
+
+class RedeemAsked(Fact, kw_only=True, tag="d"):
+    """A wish to spend points and, once given, its answer, which no later fold changes."""
+
+    redemption_id: str
+    reward_id: str | None = None
+    points: int = 0
+    hold: bool = False
+    code: RedemptionCode | None = None
+
+
+class SettleAsked(Fact, kw_only=True, tag="s"):
+    """Capture or release of a hold, by command or (`named`) by the sale that uses it."""
+
+    redemption_id: str
+    capture: bool
+    named: bool = False
+    code: RedemptionCode | None = None
+
+
+class Adjusted(Fact, kw_only=True, tag="a"):
+    points: int
+    note: str
+
+
+AnyFact = Purchased | Returned | RedeemAsked | SettleAsked | Adjusted
+COMMANDS = (RedeemAsked, SettleAsked, Adjusted)
+
+
+class OpenLot(
+    Bit,
+    kw_only=True,
+    rename={
+        "earned_at": "t",
+        "available_at": "v",
+        "expires_at": "e",
+        "points": "p",
+        "remaining": "r",
+        "held": "h",
+        "expired": "x",
+        "first": "f",
+    },
+):
+    """Points earned together."""
+
+    earned_at: int
+    available_at: int
+    expires_at: int | None = None
+    points: int
+    """Earned, less what was reversed."""
+    remaining: int
+    """Not redeemed, expired or reversed; held points are among them."""
+    held: int = 0
+    expired: int = 0
+    first: str
+    """What its first entry was posted for: kind, rule and line (`book.entry_id`)."""
+
+    @property
+    def free(self) -> int:
+        return self.remaining - self.held
+
+
+class Receipt(
+    Bit,
+    kw_only=True,
+    rename={
+        "at": "t",
+        "basket": "b",
+        "tier": "i",
+        "version": "v",
+        "earned": "e",
+        "reversed": "x",
+        "returned": "r",
+    },
+):
+    """What a purchase earned and under which terms, so that returns can rate what is kept."""
+
+    at: int
+    basket: str
+    tier: str
+    version: int
+    earned: list[int]
+    """Points by rule."""
+    reversed: list[int] = []
+    """Points by rule taken back so far, or forgiven by policy."""
+    returned: dict[str, list[int]] = {}
+    """Quantity and amount that came back, by line."""
+
+
+class Parked(Bit, kw_only=True):
+    """A line of a return whose purchase isn't known yet."""
+
+    at: int
+    source: str
+    event_id: str
+    occurred_at: int
+    receipt_id: str | None = None
+    line: ReturnedLine | None = None
+    """None: the whole receipt."""
+
+
+class Answered(Bit, kw_only=True):
+    """A redemption and where it stands."""
+
+    reward_id: str | None = None
+    points: int
+    status: Literal["held", "captured", "released", "refused"]
+    code: RedemptionCode = "ok"
+    requested_at: int
+    allocation: dict[str, int] = {}
+    """Points by lot, while held; under "": held without backing (see `Account.unbacked`)."""
+    captured_by: str | None = None
+
+
+class Account(Bit, kw_only=True):
+    """A member's points as folded so far."""
+
+    balances: dict[str, int] = {}
+    """By account, of all that was ever posted: they sum to zero."""
+    lots: dict[str, OpenLot] = {}
+    pending: dict[str, int] = {}
+    """When each pending lot becomes available."""
+    expiring: dict[int, int] = {}
+    """Free points by the time at which they expire."""
+    holds: dict[str, int] = {}
+    """When each open hold times out."""
+    debt: int = 0
+    """Points spent that were taken back afterwards: the next points to become available pay it."""
+    unbacked: int = 0
+    """Held for accepted redemptions without a lot behind them: backed before anything else is."""
+    receipts: dict[str, Receipt] = {}
+    other_names: dict[str, str] = {}
+    """Receipt by another name of the same purchase (order and sale)."""
+    parked: list[Parked] = []
+    redemptions: dict[str, Answered] = {}
+    tier: str = ""
+    kept: str = ""
+    """The tier that the past guarantees; the tier is the better of it and what is qualified for."""
+    qualifying: int = 0
+    period_start: int = 0
+    period_end: int = 0
+    grace_ends: int = 0
+    lapses_to: str = ""
+    """The tier kept after the grace."""
+    fired_at: int = 0
+    """Due time of the last timer that fired."""
+
+
+class Posted(Bit, kw_only=True):
+    """An entry that stands for a movement which a rebooking touched."""
+
+    entry_id: str
+    points: int
+    at: int
+
+
+class AccrueState(msgspec.Struct, kw_only=True):
+    """All that accrue knows of a member."""
+
+    member_id: str = ""
+    programme: str = ""
+    enrolled_at: int | None = None
+    version: int = 0
+    """Counts changes; the version of every row."""
+    timer: int | None = None
+    base: bytes = b""
+    """The account before the facts, encoded; empty: nothing before them."""
+    base_to: int = 0
+    """Everything before this instant is in the base."""
+    facts: list[AnyFact] = []
+    baskets: dict[str, Basket] = {}
+    rebooked: dict[str, list[Posted]] = {}
+    """Movements that rebookings touched, by their first entry's id, and what stands for them."""
+    current: Account = msgspec.field(default_factory=Account)
+
+
+encode_account = msgspec.msgpack.Encoder().encode
+decode_account = msgspec.msgpack.Decoder(Account).decode

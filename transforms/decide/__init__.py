@@ -1,0 +1,15 @@
+"""decide: one conversation with each member, and a row for everything that was not said.
+
+Read in this order: `decide` (the operator); `member_state`, `remember`, `member_row` (what is known
+of a member); `journey_plans`, `conditions` (journey files, compiled); `enter_journeys`,
+`walk_journeys`, `leave_journeys`; `candidates`, `gates`, `choose_channel`, `quiet_hours` (may this
+message go out, when, by which channel); `send_messages` (arbitration, decisions, triggers);
+`show_surfaces` (what doesn't interrupt); `take_feedback` (what channels report);
+`check_journeys` (what types can't say).
+"""
+
+from transforms.decide.check_journeys import check_journeys
+from transforms.decide.decide import Decide
+from transforms.decide.member_state import DecideState
+
+__all__ = ["Decide", "DecideState", "check_journeys"]

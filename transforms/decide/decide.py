@@ -1,0 +1,118 @@
+"""The operator: everything that is said to one member is decided here, in one keyed step.
+
+In: attributed events, then the signals of accrue and score about them, and timers. Out: the rows
+`members`, `journeys`, `decisions`, `triggers` and `deliveries`. Messages that interrupt are never
+sent while news is coming in: they are decided by a timer due at that same instant, when all news
+of the instant is known, so that a purchase and the tier it brought compete for one message.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from schemas.flow import (
+    AccountChanged,
+    Attributed,
+    Message,
+    Output,
+    ScoreChanged,
+    TierChanged,
+)
+from schemas.journeys import Conversation, Journey
+from transforms.decide.conditions import ACCOUNT, SCORE, TIER
+from transforms.decide.enter_journeys import News, enter, follow
+from transforms.decide.journey_plans import Rules
+from transforms.decide.member_row import member_row
+from transforms.decide.member_state import DecideState
+from transforms.decide.quiet_hours import zone_name
+from transforms.decide.remember import (
+    forget_event,
+    remember_account,
+    remember_event,
+    remember_score,
+    remember_tier,
+)
+from transforms.decide.send_messages import settle
+from transforms.decide.show_surfaces import keep_current, show_moments
+from transforms.decide.take_feedback import FEEDBACK, take_feedback
+from transforms.decide.turn import Turn
+from transforms.decide.walk_journeys import go_on, resume
+
+
+class Decide:
+    """Journeys and one conversation policy, applied to one member at a time."""
+
+    name = "decide"
+    state = DecideState
+
+    def __init__(self, journeys: Sequence[Journey], policy: Conversation) -> None:
+        self.rules = Rules(tuple(journeys), policy)
+
+    def initial(self, key: str) -> DecideState:
+        return DecideState(member_id=key)
+
+    def is_idle(self, state: DecideState) -> bool:
+        return state.version == 0 and not state.passages
+
+    def next_timer(self, state: DecideState) -> int | None:
+        if not state.passages:
+            return None
+        return min(passage.due for passage in state.passages)
+
+    def on_event(self, state: DecideState, message: Message) -> Iterable[Output]:
+        """Remember the news, show it on surfaces, and let journeys begin, go on or end."""
+        body = message.body
+        turn = Turn(self.rules, state, message.known_at)
+        if isinstance(body, Attributed):
+            self._on_attributed(turn, body)
+        elif isinstance(body, AccountChanged):
+            self._changed(turn, remember_account(state, body))
+            self._news(turn, ACCOUNT, body)
+            keep_current(turn)
+        elif isinstance(body, TierChanged):
+            self._changed(turn, remember_tier(state, body))
+            self._news(turn, TIER, body)
+        elif isinstance(body, ScoreChanged):
+            self._changed(turn, remember_score(state, body))
+            self._news(turn, SCORE, body)
+        if turn.moved:
+            turn.write_entries()
+        return turn.out
+
+    def _on_attributed(self, turn: Turn, body: Attributed) -> None:
+        state, event = turn.state, body.event
+        if body.retract:
+            forget_event(state, event)
+            return
+        changed, new_address = remember_event(state, event, turn.now)
+        self._changed(turn, changed)
+        if event.type in FEEDBACK:
+            take_feedback(turn, event)
+        self._news(turn, event.type, event)
+        if event.type in self.rules.moments:
+            show_moments(turn, event)
+        if new_address or event.type == "signed_in":
+            keep_current(turn)
+
+    def _changed(self, turn: Turn, changed: bool) -> None:
+        """A new version of the member's row, once a message, before anything shows it."""
+        if changed:
+            turn.state.version += 1
+            turn.out.append(member_row(turn.state, zone_name(turn.state, self.rules.policy)))
+
+    def _news(self, turn: Turn, topic: str, news: News) -> None:
+        if turn.state.passages and topic in self.rules.watched:
+            follow(turn, topic, news)
+        if topic in self.rules.entries:
+            enter(turn, topic, news)
+
+    def on_timer(self, state: DecideState, due: int) -> Iterable[Output]:
+        """Move on who is due, until nobody is; then all messages of the instant are decided."""
+        turn = Turn(self.rules, state, due)
+        while passages := [passage for passage in state.passages if passage.due <= due]:
+            resumed = [resume(turn, passage) for passage in passages]
+            candidates = [candidate for candidate in resumed if candidate is not None]
+            for candidate in settle(turn, candidates):
+                go_on(turn, candidate.plan, candidate.passage)
+            for candidate in candidates:
+                turn.moved[candidate.passage.entry_id] = candidate.passage
+        turn.write_entries()
+        return turn.out

@@ -1,0 +1,98 @@
+"""What a template may ask for: named facts about the member and about what began the journey.
+
+In: the state, the context that was kept when the journey was entered, names. Out: plain values
+that become a trigger's `data`. Facts are those of now, not of the entry: a message that waited in
+quiet hours shows the balance of the morning.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from schemas.events import Event, Line
+from schemas.flow import Signal
+from transforms.decide.conditions import ACCOUNT, SCORE, TIER
+from transforms.decide.member_state import DAY_MS, DecideState
+
+RECENT_MESSAGES = 3
+Value = Callable[[DecideState], Any]
+
+
+def _account(field: str) -> Value:
+    return lambda state: getattr(state.account, field, None)
+
+
+def _score(field: str) -> Value:
+    return lambda state: getattr(state.score, field, None)
+
+
+def _member(field: str) -> Value:
+    return lambda state: getattr(state, field)
+
+
+def _lines(state: DecideState) -> list[dict[str, Any]]:
+    lines = state.cart.lines if state.cart else ()
+    return [
+        {"sku": line.sku, "category": line.category, "quantity": line.quantity}
+        | {"amount": line.amount}
+        for line in lines
+    ]
+
+
+def _recent_messages(state: DecideState) -> list[dict[str, Any]]:
+    return [
+        {"journey": sent.journey, "channel": sent.channel, "at": sent.at, "told": list(sent.told)}
+        for sent in state.awaited[-RECENT_MESSAGES:]
+    ]
+
+
+FACTS: dict[str, Value] = {
+    "available": _account("available"),
+    "pending": _account("pending"),
+    "held": _account("held"),
+    "qualifying": _account("qualifying"),
+    "tier": _account("tier"),
+    "next_tier": _account("next_tier"),
+    "to_next_tier": _account("to_next_tier"),
+    "next_expiry_at": _account("next_expiry_at"),
+    "next_expiry_points": _account("next_expiry_points"),
+    "risk_band": _score("band"),
+    "expected_value": _score("expected_value"),
+    "segment": _score("segment"),
+    "enrolled_at": _member("enrolled_at"),
+    "last_seen_at": _member("last_seen_at"),
+    "preferred_channel": _member("preferred_channel"),
+    "locale": _member("locale"),
+    "open_cases": _member("open_cases"),
+    "cart_id": lambda state: state.cart.cart_id if state.cart else None,
+    "lines": _lines,
+    "recent_messages": _recent_messages,
+}
+"""Facts about the member, at any time."""
+
+CONTEXT: dict[str, tuple[str, ...]] = {
+    ACCOUNT: ("earned", "spent", "cause", "reference"),
+    TIER: ("from_tier", "reason"),
+    SCORE: ("from_band", "why"),
+}
+"""What is kept of the signal that began a journey, by its topic."""
+
+
+def context_of(topic: str, news: Event | Signal) -> dict[str, str | int]:
+    """What a journey keeps of the news that began it."""
+    values = ((name, getattr(news, name)) for name in CONTEXT.get(topic, ()))
+    return {name: value for name, value in values if value is not None}
+
+
+def template_data(
+    state: DecideState, context: dict[str, str | int], names: Iterable[str]
+) -> dict[str, Any]:
+    """The named facts; a fact of the beginning that it didn't say is None."""
+    return {name: FACTS[name](state) if name in FACTS else context.get(name) for name in names}
+
+
+def worth_promoting(state: DecideState, now: int, just_bought_days: float) -> list[Line]:
+    """The lines of the open cart that the member didn't buy a moment ago."""
+    if state.cart is None:
+        return []
+    since = now - just_bought_days * DAY_MS
+    return [line for line in state.cart.lines if state.bought.get(line.sku, 0) <= since]

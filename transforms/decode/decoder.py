@@ -1,0 +1,331 @@
+"""A record as it was sent becomes an `Event`, or a quarantine row that says why not.
+
+Comes in: one JSON line as bytes, or one Avro record as a dict (it is written as JSON first, so
+that both encodings get the same answer), and where and when it was read. Goes out: an `Event`,
+or `Quarantined` with a stable reason, the field without its value, and the bytes, encrypted.
+
+Promised: no record raises; the same record at the same place gets the same answer, also the
+same bytes; no email or phone is readable in an event, a reason or a count.
+
+The first of these that holds is the reason:
+
+* `too_large`: more bytes than `event_bytes_max`; nothing is parsed, the first bytes are kept.
+* `unreadable`: no JSON, not UTF-8, NaN, nested deeper than 64.
+* `missing_field`: type, source, event_id or market is not there, null or empty;
+  `unknown_type`: the type is not in the contract; `schema_mismatch`: the record is no object,
+  the source may not send this type, an id is too long or has control characters, the market
+  isn't configured.
+* `no_time`: `occurred_at` is missing, a time has no zone or is none between 2000 and 2100.
+* `clock_beyond_bound`: `received_at` is later than the bound that the source gave.
+* `schema_mismatch`: identifiers or context have the wrong shape or control characters;
+  `two_unique_identifiers`: two values of a unique namespace.
+* `schema_mismatch`, `missing_field`: the payload isn't what the contract says.
+* `negative_amount`: an amount, a price, a quantity or points below 0.
+* `unknown_currency`: not the market's.
+
+A JSON key that stands twice in an object: the last one counts. `occurred_at` later than
+`received_at` is set back to it and flagged. Context values that aren't text are left out and
+counted; control characters in free text become spaces.
+"""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+import xxhash
+
+from schemas.events import EVENT_TYPES, SOURCES, Event, Line, Payload, Tender
+from schemas.refusals import Quarantined, Reason
+from schemas.settings import DecodeSettings
+from transforms.decode.counts import Counts
+from transforms.decode.identifiers import Identifiers
+from transforms.decode.moments import EXPECTED, moment
+from transforms.decode.payloads import read_payload
+from transforms.decode.pseudonyms import Pseudonyms
+from transforms.decode.redact import CONTROL, Redact, may_hold_personal_data
+from transforms.decode.refusal import Refusal
+from transforms.decode.seal import Seal
+
+Record = bytes | dict[str, Any]
+
+DEPTH_MAX = 64
+EVENT_ID_MAX = 128
+_ENVELOPE = frozenset(Event.__struct_fields__) - {"partition", "offset", "clamped"}
+_FREE_TEXT = frozenset(
+    ("name", "query", "category", "campaign", "creative", "network", "medium", "reason", "zone")
+)
+"""Payload fields for people to read: a control character becomes a space. In every other field
+of the contract it would be part of a key."""
+_STRUCTS: tuple[type[msgspec.Struct], ...] = (*Payload.__subclasses__(), Line, Tender)
+_KEY_FIELDS = (
+    frozenset(name for struct in _STRUCTS for name in struct.__struct_fields__) - _FREE_TEXT
+)
+_MEMBER_FIELDS = frozenset(("loser", "winner"))
+
+
+class _Stamp(msgspec.Struct, kw_only=True):
+    """The two times of a record, whatever they are."""
+
+    received_at: Any = None
+    occurred_at: Any = None
+
+
+class Decoder:
+    """Decodes the records of one worker; `counts` grows with them."""
+
+    def __init__(self, settings: DecodeSettings) -> None:
+        self._markets = settings.markets
+        self._bytes_max = settings.event_bytes_max
+        pseudonyms = Pseudonyms(settings.peppers)
+        self.counts = Counts()
+        self._identifiers = Identifiers(settings, pseudonyms, self.counts)
+        self._redact = Redact(pseudonyms)
+        self._seal = Seal(settings.quarantine_key)
+        self._stamp = msgspec.json.Decoder(_Stamp)
+        self._json = msgspec.json.Decoder()
+
+    def received_at(self, record: Record) -> int | None:
+        """When the collector got it, ms UTC: what a source needs before it decodes.
+
+        `occurred_at` where there is no `received_at`; None if the record can't be read or the
+        time can't: such a record is quarantined and moves no clock.
+        """
+        if type(record) is dict:
+            sent = record.get("received_at")
+            return moment(record.get("occurred_at") if sent is None else sent)
+        raw = cast(bytes, record)
+        if len(raw) > self._bytes_max:
+            return None
+        try:
+            stamp = self._stamp.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        return moment(stamp.occurred_at if stamp.received_at is None else stamp.received_at)
+
+    def decode(
+        self,
+        record: Record,
+        *,
+        partition: str,
+        offset: int,
+        known_at: int,
+        received_default: int | None = None,
+        bound_at: int | None = None,
+    ) -> Event | Quarantined:
+        """The event of a record, or its quarantine row.
+
+        `received_default` is `received_at` where the record has none (else `occurred_at` is);
+        `bound_at` is the latest `received_at` that is believed; `known_at` is the quarantine
+        row's time. All in ms UTC.
+        """
+        raw = b""
+        try:
+            raw = record if isinstance(record, bytes) else _as_json(record)
+            event = self._event(raw, partition, offset, received_default, bound_at)
+        except Refusal as refusal:
+            if not raw and record:
+                raw = repr(record).encode()
+            return self._quarantine(raw, partition, offset, known_at, refusal)
+        self.counts.decoded += 1
+        return event
+
+    def open(self, sealed: bytes) -> bytes:
+        """The record of a quarantine row's `raw`."""
+        return self._seal.open(sealed)
+
+    def _event(
+        self,
+        raw: bytes,
+        partition: str,
+        offset: int,
+        received_default: int | None,
+        bound_at: int | None,
+    ) -> Event:
+        size = len(raw)
+        if size > self._bytes_max:
+            raise Refusal("too_large", f"record: {size} bytes, at most {self._bytes_max}")
+        sent = self._parse(raw)
+        get = sent.get
+        type_name = get("type")
+        if type(type_name) is not str or not type_name:
+            raise _absent("type", type_name)
+        kind = EVENT_TYPES.get(type_name)
+        if kind is None:
+            raise Refusal("unknown_type", "type: not in the contract")
+        source = get("source")
+        if type(source) is not str or not source:
+            raise _absent("source", source)
+        if source not in kind.sources:
+            raise Refusal("schema_mismatch", f"source: may not send {type_name}")
+        event_id = get("event_id")
+        if type(event_id) is not str or not event_id:
+            raise _absent("event_id", event_id)
+        if len(event_id) > EVENT_ID_MAX:
+            raise Refusal("schema_mismatch", f"event_id: longer than {EVENT_ID_MAX} characters")
+        is_suspect = may_hold_personal_data(raw)
+        if is_suspect and CONTROL.search(event_id):
+            raise Refusal("schema_mismatch", "event_id: control character")
+        market_name = get("market")
+        if type(market_name) is not str or not market_name:
+            raise _absent("market", market_name)
+        market = self._markets.get(market_name)
+        if market is None:
+            raise Refusal("schema_mismatch", "market: not configured")
+        occurred_at, received_at = _times(sent, received_default, bound_at)
+        identifiers = self._identifiers.read(get("identifiers"), market.region)
+        context = self._context(get("context"))
+        payload = get("payload")
+        if is_suspect:
+            event_id = self._redact.text(event_id)
+            context = {
+                self._redact.text(name): self._redact.text(CONTROL.sub(" ", value))
+                for name, value in context.items()
+            }
+            payload = self._clean(payload, "")
+        if not _ENVELOPE.issuperset(sent):
+            for name in sent.keys() - _ENVELOPE:
+                self.counts.unknown_field(name)
+        clamped = occurred_at > received_at
+        return Event(
+            event_id=event_id,
+            type=type_name,
+            source=source,
+            occurred_at=received_at if clamped else occurred_at,
+            received_at=received_at,
+            market=market_name,
+            identifiers=identifiers,
+            context=context,
+            payload=read_payload(payload, kind, market, self.counts, self._member),
+            partition=partition,
+            offset=offset,
+            clamped=clamped,
+        )
+
+    def _parse(self, raw: bytes) -> dict[str, Any]:
+        try:
+            sent = self._json.decode(raw)
+        except UnicodeDecodeError:
+            raise Refusal("unreadable", "record: not UTF-8") from None
+        except RecursionError:
+            raise Refusal("unreadable", f"record: nested deeper than {DEPTH_MAX}") from None
+        except msgspec.DecodeError as error:
+            raise Refusal("unreadable", f"record: {error}".replace("`", "")) from None
+        # How deep Python's own limit lies depends on the caller, so it can't be the rule.
+        if raw.count(b"[") + raw.count(b"{") > DEPTH_MAX and _is_deep(sent):
+            raise Refusal("unreadable", f"record: nested deeper than {DEPTH_MAX}")
+        if type(sent) is not dict:
+            raise Refusal("schema_mismatch", "record: must be an object")
+        return sent
+
+    def _context(self, sent: object) -> dict[str, str]:
+        if sent is None:
+            return {}
+        if type(sent) is not dict:
+            raise Refusal("schema_mismatch", "context: must be a map")
+        for value in sent.values():
+            if type(value) is not str:
+                break
+        else:
+            return sent
+        for name, value in sent.items():
+            if type(value) is not str and value is not None:
+                self.counts.unknown_field(f"context.{name}")
+        return {name: value for name, value in sent.items() if type(value) is str}
+
+    def _clean(self, value: Any, field: str) -> Any:
+        """The payload with its texts redacted; Refusal for a control character in a key."""
+        if type(value) is str:
+            if CONTROL.search(value):
+                if field in _KEY_FIELDS:
+                    raise Refusal("schema_mismatch", f"payload: control character in {field}")
+                value = CONTROL.sub(" ", value)
+            # Member ids are made what they are in identifiers, whole, when they are read.
+            return value if field in _MEMBER_FIELDS else self._redact.text(value)
+        if type(value) is dict:
+            return {name: self._clean(inner, name) for name, inner in value.items()}
+        if type(value) is list:
+            return [self._clean(inner, field) for inner in value]
+        return value
+
+    def _member(self, value: str) -> str:
+        handle = self._identifiers.handle("member_id", value, "")
+        if not handle.key:
+            raise Refusal("schema_mismatch", "payload: a member id that can't be one")
+        return handle.key.partition(":")[2]
+
+    def _quarantine(
+        self, raw: bytes, partition: str, offset: int, known_at: int, refusal: Refusal
+    ) -> Quarantined:
+        self.counts.quarantined[refusal.reason] += 1
+        source, event_id = self._origin(raw, refusal.reason)
+        return Quarantined(
+            source=source,
+            position=f"{partition}:{offset}",
+            reason=refusal.reason,
+            detail=refusal.detail,
+            event_id=event_id,
+            content_hash=xxhash.xxh3_128_hexdigest(raw),
+            known_at=known_at,
+            raw=self._seal.close(raw[: self._bytes_max]),
+        )
+
+    def _origin(self, raw: bytes, reason: Reason) -> tuple[str | None, str | None]:
+        """Source and event id of a refused record, as far as they can be read and shown."""
+        if reason in ("too_large", "unreadable"):
+            return None, None
+        sent = self._json.decode(raw)
+        if type(sent) is not dict:
+            return None, None
+        source, event_id = sent.get("source"), sent.get("event_id")
+        return (
+            source if type(source) is str and source in SOURCES else None,
+            self._redact.text(CONTROL.sub(" ", event_id[:EVENT_ID_MAX]))
+            if type(event_id) is str
+            else None,
+        )
+
+
+def _as_json(record: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(record, enc_hook=str)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        raise Refusal("unreadable", "record: can't be written as JSON") from None
+
+
+def _times(
+    sent: dict[str, Any], received_default: int | None, bound_at: int | None
+) -> tuple[int, int]:
+    occurred_at = moment(sent.get("occurred_at"))
+    if occurred_at is None:
+        said = "missing" if sent.get("occurred_at") is None else EXPECTED
+        raise Refusal("no_time", f"occurred_at: {said}")
+    received_at = occurred_at if received_default is None else received_default
+    if sent.get("received_at") is not None:
+        given = moment(sent["received_at"])
+        if given is None:
+            raise Refusal("no_time", f"received_at: {EXPECTED}")
+        received_at = given
+    if bound_at is not None and received_at > bound_at:
+        raise Refusal("clock_beyond_bound", "received_at: later than the source's clock allows")
+    return occurred_at, received_at
+
+
+def _absent(field: str, value: object) -> Refusal:
+    if value is None or value == "":
+        return Refusal("missing_field", f"{field}: missing")
+    return Refusal("schema_mismatch", f"{field}: must be a string")
+
+
+def _is_deep(value: object) -> bool:
+    level: list[object] = [value]
+    for _ in range(DEPTH_MAX):
+        inner: list[object] = []
+        for item in level:
+            if type(item) is dict:
+                inner += item.values()
+            elif type(item) is list:
+                inner += item
+        if not inner:
+            return False
+        level = inner
+    return any(type(item) in (dict, list) for item in level)

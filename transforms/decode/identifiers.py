@@ -1,0 +1,122 @@
+"""Identifiers as they were sent become `"namespace:value"` keys without raw personal data.
+
+Comes in: the map of an event, namespace to a value or a list of values. Goes out: a tuple,
+weakest namespace first. Promised: no email or phone is left readable, whatever namespace it
+stands in (many logins are addresses); a value that identifies nobody, or an email or phone
+that can't be read, is dropped and counted, never kept.
+"""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from schemas.events import NAMESPACES
+from schemas.settings import DecodeSettings
+from transforms.decode.counts import Counts
+from transforms.decode.pseudonyms import PSEUDONYM, Pseudonyms, normal_email, normal_phone
+from transforms.decode.redact import CONTROL
+from transforms.decode.refusal import Refusal
+
+VALUE_MAX = 1_024
+"""Characters of a value; the longest in use, web push end points, have a few hundred."""
+CACHED_VALUES = 50_000
+
+_KNOWN = frozenset(NAMESPACES)
+
+
+class Handle(NamedTuple):
+    """What a value became: a key, or the reason why it was dropped or makes the event refused."""
+
+    key: str = ""
+    dropped: str = ""
+    refused: str = ""
+
+
+class Identifiers:
+    """Reads the `identifiers` of events; values seen lately are remembered."""
+
+    def __init__(self, settings: DecodeSettings, pseudonyms: Pseudonyms, counts: Counts) -> None:
+        self._pseudonyms = pseudonyms
+        self._counts = counts
+        self._blocked = frozenset(value.strip().lower() for value in settings.blocked.values)
+        self._patterns = [re.compile(pattern) for pattern in settings.blocked.patterns]
+        self._unique = frozenset(settings.unique_namespaces)
+        self._most = settings.identifiers_max
+        self.handle = lru_cache(maxsize=CACHED_VALUES)(self._handle)
+
+    def read(self, sent: object, region: str) -> tuple[str, ...]:
+        """The keys of an event; Refusal if they have the wrong shape or name two people."""
+        if sent is None:
+            return ()
+        if not isinstance(sent, dict):
+            raise Refusal("schema_mismatch", "identifiers: must be a map")
+        keys: list[str] = []
+        known = 0
+        for namespace in NAMESPACES:
+            if namespace not in sent:
+                continue
+            known += 1
+            value = sent[namespace]
+            if type(value) is str:
+                self._add(keys, namespace, value, region)
+            elif value is None:
+                self._counts.dropped_identifiers[f"{namespace}.blocked"] += 1
+            else:
+                self._add_list(keys, namespace, value, region)
+        if known < len(sent):
+            for name in sent.keys() - _KNOWN:
+                self._counts.unknown_field(f"identifiers.{name}")
+        if len(keys) > self._most:
+            raise Refusal("schema_mismatch", f"identifiers: more than {self._most}")
+        return tuple(keys)
+
+    def _add(self, keys: list[str], namespace: str, value: str, region: str) -> None:
+        handle = self.handle(namespace, value, region)
+        if handle.key:
+            keys.append(handle.key)
+        elif handle.refused:
+            raise Refusal("schema_mismatch", f"identifiers.{namespace}: {handle.refused}")
+        else:
+            self._counts.dropped_identifiers[f"{namespace}.{handle.dropped}"] += 1
+
+    def _add_list(self, keys: list[str], namespace: str, values: object, region: str) -> None:
+        if not isinstance(values, list) or not all(type(value) is str for value in values):
+            raise Refusal(
+                "schema_mismatch", f"identifiers.{namespace}: must be a string or a list of strings"
+            )
+        found: list[str] = []
+        for value in values:
+            self._add(found, namespace, value, region)
+        different = sorted(set(found))
+        if len(different) > 1 and namespace in self._unique:
+            raise Refusal(
+                "two_unique_identifiers", f"identifiers.{namespace}: two different values"
+            )
+        keys += different
+
+    def _handle(self, namespace: str, value: str, region: str) -> Handle:
+        value = value.strip()
+        if len(value) > VALUE_MAX:
+            return Handle(refused=f"longer than {VALUE_MAX} characters")
+        if CONTROL.search(value):
+            return Handle(refused="control character")
+        lower = value.lower()
+        if lower in self._blocked or any(rule.fullmatch(lower) for rule in self._patterns):
+            return Handle(dropped="blocked")
+        if PSEUDONYM.fullmatch(value):
+            return Handle(f"{namespace}:{value}")
+        if namespace == "email":
+            kind, normal = "email", normal_email(value)
+        elif namespace == "phone":
+            kind, normal = "phone", normal_phone(value, region)
+        elif "@" in value or "%40" in value:
+            kind, normal = "email", normal_email(value) or lower
+        elif value.startswith("+"):
+            kind, normal = "phone", normal_phone(value, None)
+            if normal is None:
+                return Handle(f"{namespace}:{value}")
+        else:
+            return Handle(f"{namespace}:{value}")
+        if normal is None:
+            return Handle(dropped="invalid")
+        return Handle(f"{namespace}:{self._pseudonyms.of(kind, normal)}")
