@@ -2,5 +2,5 @@
 
 Read `loyalty` first: it is the program. Then `key_groups` (how an operator becomes a
 Bytewax step), `sources/` (how input is read, stamped and aligned), `recovery` (what
-happens before a restart) and `launch` (the processes).
+happens before a restart) and `launch` and `processes` (a run from the outside).
 """

@@ -188,8 +188,7 @@ def towards(step: str, streams: Sequence[Stream[Routed]]) -> KeyedStream[Any]:
         return [(key, what) for to, key, what in items if to == step]
 
     picked = [
-        op.flat_map_batch(f"{_step_of(stream)}_to_{step}", stream, pick)
-        for stream in streams
+        op.flat_map_batch(f"{_step_of(stream)}_to_{step}", stream, pick) for stream in streams
     ]
     return op.merge(f"into_{step}", *picked) if len(picked) > 1 else picked[0]
 

@@ -13,9 +13,9 @@ from bytewax.recovery import RecoveryConfig
 
 from pipelines.assemble import assemble
 from pipelines.collector import settle_garbage_collector
-from pipelines.launch import REFUSED
 from pipelines.loyalty import loyalty
 from pipelines.plan import Plan
+from pipelines.processes import REFUSED
 from pipelines.sources.files import InputOutOfOrder
 
 

@@ -1,0 +1,68 @@
+"""`kizuna run`: the live dataflow over files, with its progress and a summary."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from pipelines.assemble import read_configuration
+from pipelines.launch import RunOptions, RunSummary, run
+
+DEFAULT_CONFIG = Path(__file__).parent.parent / "config"
+DEFAULT_WORKERS = max(1, min(2, os.cpu_count() or 1))
+
+
+def run_files(
+    inputs: Sequence[Path],
+    output: Path,
+    *,
+    workers: int = DEFAULT_WORKERS,
+    as_of: int | None = None,
+    epoch_ms: int = 10_000,
+    config: Path = DEFAULT_CONFIG,
+    console: Console | None = None,
+) -> RunSummary:
+    """Check the configuration, run what is new in `inputs`, and show how far it is.
+
+    Raises ConfigError, `pipelines.processes.RunRefused` (the run can't start as asked) or
+    `pipelines.processes.WorkerFailed` (the same call resumes).
+    """
+    console = console or Console(stderr=True)
+    for warning in read_configuration(config).warnings:
+        console.print(f"[yellow]warning[/]: {warning}", highlight=False)
+    options = RunOptions(
+        inputs=inputs,
+        output=output,
+        config=config,
+        workers=workers,
+        as_of=as_of,
+        epoch_ms=epoch_ms,
+    )
+    with Progress(
+        TextColumn("[progress.description]{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    ) as bar:
+        task = bar.add_task("events → warehouse, triggers", total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        return run(options, show)
+
+
+def say(summary: RunSummary, output: Path, console: Console) -> None:
+    """What a run did, in a line or two."""
+    if not summary.generations:
+        console.print(f"Nothing new to read; {output / 'warehouse.duckdb'} stands as it was.")
+        return
+    rate = summary.records / summary.seconds if summary.seconds else 0.0
+    console.print(
+        f"{summary.records:,} records from {len(summary.files)} files in {summary.seconds:.1f} s "
+        f"({rate:,.0f} a second) → {output / 'warehouse.duckdb'}, {output / 'triggers'}",
+        highlight=False,
+    )
