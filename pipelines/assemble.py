@@ -41,6 +41,7 @@ def assemble(plan: Plan) -> Parts:
         received_at=decoder.received_at,
         bound_at=plan.bound_at,
         ends_at=plan.ends_at,
+        batch_bytes=plan.batch_bytes,
     )
     return Parts(
         source=source,

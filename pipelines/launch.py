@@ -23,6 +23,7 @@ from pipelines.processes import RunRefused, Worker, exclusive, free_addresses, w
 from pipelines.sources import journal as journals
 from pipelines.sources.alignment import Alignment
 from pipelines.sources.files import part_name
+from pipelines.sources.records import BATCH_BYTES
 from sinks.duckdb.create import create_warehouse
 from sinks.duckdb.runs import Run, end_run, latest_run, start_run
 from sinks.files import create_files
@@ -41,6 +42,8 @@ class RunOptions:
     workers: int = 1
     as_of: int | None = None
     epoch_ms: int = 10_000
+    """How often state is saved: what a crash makes the next run do again."""
+    batch_bytes: int = BATCH_BYTES
 
 
 @dataclass(kw_only=True)
@@ -155,6 +158,7 @@ class _GenerationRun:
             bound_at=self._journal.as_of,
             ends_at=self._options.as_of,
             addresses=free_addresses(workers) if workers > 1 else [],
+            batch_bytes=self._options.batch_bytes,
             epoch_ms=self._options.epoch_ms,
             parent=os.getpid(),
         )

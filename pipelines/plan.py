@@ -17,6 +17,7 @@ class Plan(msgspec.Struct, kw_only=True, frozen=True):
     """Where time ends, if not with the files, ms UTC."""
     addresses: list[str] = []
     """host:port of each process; empty: a single one."""
+    batch_bytes: int
     epoch_ms: int
     """How often state is saved."""
     parent: int

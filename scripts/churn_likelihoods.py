@@ -61,7 +61,7 @@ def fit_bg_nbd(repeats: Floats, last_day: Floats, days: Floats) -> Fit:
 
 
 def fit_gamma_gamma(repeats: Floats, mean_spend: Floats) -> Fit:
-    """p, q, v of Gamma-Gamma; `v` in the unit of `mean_spend`. Only who repeated and paid counts."""
+    """p, q, v of Gamma-Gamma, `v` in the unit of `mean_spend`; of those who repeated and paid."""
     counts = (np.asarray(repeats, float) > 0) & (np.asarray(mean_spend, float) > 0)
     n, mean = np.asarray(repeats, float)[counts], np.asarray(mean_spend, float)[counts]
 

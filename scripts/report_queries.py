@@ -131,14 +131,15 @@ TRY_NEXT: Final[tuple[Figure, ...]] = (
         """,
     ),
     Figure(
-        "Why does a member have this balance? Each entry leads to its event",
+        "Why does a member have this balance? The last movements, each with its event",
         """
-        SELECT posted_at::DATE AS posted, kind, debit || ' → ' || credit AS moved, points,
-               rule, source || '/' || event_id AS event
+        SELECT strftime(posted_at, '%Y-%m-%d %H:%M') AS posted, kind,
+               debit || ' → ' || credit AS moved, sum(points) AS points,
+               count(*) AS entries, coalesce(source || '/' || event_id, 'a timer') AS cause
         FROM ledger_entries
         WHERE member_id = (SELECT member_id FROM redemptions WHERE status = 'captured'
                            ORDER BY answered_at DESC, member_id LIMIT 1)
-        ORDER BY posted_at DESC, entry_id LIMIT 6
+        GROUP BY ALL ORDER BY posted DESC, moved, cause LIMIT 6
         """,
     ),
     Figure(

@@ -269,7 +269,8 @@ class PlainAccount:
         if self.year_of(at) > self.year:
             self.year = self.year_of(at)
         self.look_at_tier()
-        waiting, self.parked = self.parked, []
+        patient = [one for one in self.parked if at - one[0] <= self.rules.returns_days * DAY]
+        waiting, self.parked = patient, []
         for group in dict.fromkeys(key for _, key, _, _ in waiting):
             back: list[tuple[Bought, Any, int]] = []
             for parked in waiting:
@@ -278,7 +279,7 @@ class PlainAccount:
                     continue
                 fits = of is None or of == name
                 rest = self.match(of, line, [receipt], back) if fits else line
-                if rest is not None and at - since <= self.rules.returns_days * DAY:
+                if rest is not None:
                     self.parked.append((since, key, of, rest))
             self.reverse(receipt if back else None)
 
@@ -394,7 +395,8 @@ class PlainAccount:
             assert not code.startswith("exists")
             count = event.payload.points or 100
             status = "refused" if code != "ok" else "held" if event.payload.hold else "captured"
-            self.redemptions[name] = {"status": status, "until": at + 15 * 60_000, "at": at}
+            minutes = 15 if event.payload.reward_id else self.rules.hold_minutes
+            self.redemptions[name] = {"status": status, "until": at + minutes * 60_000, "at": at}
             if code != "ok":
                 return
             taken = self.in_turn()[:count]
@@ -448,10 +450,6 @@ class PlainAccount:
                 name: (
                     earned_at,
                     expires_at,
-                    sum(
-                        point.lot.name == name and point.place != "reversed"
-                        for point in self.points
-                    ),
                     sum(
                         point.lot.name == name and point.place in ("pending", "available", "held")
                         for point in self.points

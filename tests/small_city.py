@@ -210,7 +210,7 @@ ROWS: tuple[Row, ...] = (
     entry("6", "ben", "redeem 20 available redeemed", "2017-03-04"),
     entry("7", "ben", "reverse 50 available reversed", "2017-03-05"),
     lot("1", "ana", 60, "2017-03-04", "2017-09-30"),
-    lot("2", "ana", 30, "2017-03-11", "2017-09-30"),
+    lot("2", "ana", 30, "2017-03-11", "2017-10-01"),
     lot("3", "ana", 0, "2017-03-04", "2017-05-31"),
     Redemption(
         redemption_id="r-1",

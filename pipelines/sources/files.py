@@ -14,7 +14,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from pipelines.sources.alignment import Ahead, Alignment
 from pipelines.sources.journal import Generation, InputFile
-from pipelines.sources.records import Record, open_records
+from pipelines.sources.records import BATCH_BYTES, Record, open_records
 
 OUT_OF_ORDER_MS = 3_600_000
 PAUSE = timedelta(milliseconds=5)
@@ -54,11 +54,12 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
         received_at: Callable[[Record], int | None],
         bound_at: int,
         ends_at: int | None,
+        batch_bytes: int,
     ) -> None:
         self._name = file.name
         self._part = part
         self._size = file.size
-        self._records = open_records(Path(file.path), resume.position, resume.count)
+        self._records = open_records(Path(file.path), resume.position, resume.count, batch_bytes)
         self._known_at = resume.known_at
         self._alignment = alignment
         self._ahead = Ahead()
@@ -136,6 +137,7 @@ class FileSource(FixedPartitionedSource[RawBatch, FilePosition]):
         received_at: Callable[[Record], int | None],
         bound_at: int,
         ends_at: int | None = None,
+        batch_bytes: int = BATCH_BYTES,
     ) -> None:
         """`bound_at`: clocks beyond it are wrong; `ends_at`: where time ends, if not with the
         files; both ms UTC."""
@@ -145,6 +147,7 @@ class FileSource(FixedPartitionedSource[RawBatch, FilePosition]):
         self._received_at = received_at
         self._bound_at = bound_at
         self._ends_at = ends_at
+        self._batch_bytes = batch_bytes
 
     def list_parts(self) -> list[str]:
         return list(self._files)
@@ -160,6 +163,7 @@ class FileSource(FixedPartitionedSource[RawBatch, FilePosition]):
             received_at=self._received_at,
             bound_at=self._bound_at,
             ends_at=self._ends_at,
+            batch_bytes=self._batch_bytes,
         )
 
 

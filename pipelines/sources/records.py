@@ -13,7 +13,9 @@ import fastavro
 Record = bytes | dict[str, Any]
 
 BATCH_BYTES = 4 << 20
-AVRO_BATCH_RECORDS = 8192
+"""How much of a file is read at once; the flow's tick when it catches up."""
+AVRO_RECORD_BYTES = 512
+"""About what a record takes, to make batches of Avro as large as those of lines."""
 UNREADABLE_BYTES_MAX = 1 << 20
 
 
@@ -31,14 +33,15 @@ class Records(Protocol):
 class JsonLines:
     """`position` is a byte offset. Blank lines are records too, so that numbers match lines."""
 
-    def __init__(self, path: Path, position: int, count: int) -> None:
+    def __init__(self, path: Path, position: int, count: int, batch_bytes: int) -> None:
         self._file: BinaryIO = path.open("rb")
         self._file.seek(position)
+        self._batch_bytes = batch_bytes
         self.position = position
         self.count = count
 
     def read(self) -> list[Record]:
-        lines = self._file.readlines(BATCH_BYTES)
+        lines = self._file.readlines(self._batch_bytes)
         self.position += sum(map(len, lines))
         self.count += len(lines)
         return lines  # type: ignore[return-value]
@@ -47,7 +50,8 @@ class JsonLines:
 class AvroRecords:
     """`position` is the number of records; those already read are skipped block by block."""
 
-    def __init__(self, path: Path, position: int, count: int) -> None:
+    def __init__(self, path: Path, position: int, count: int, batch_bytes: int) -> None:
+        self._batch_records = max(1, batch_bytes // AVRO_RECORD_BYTES)
         self.position = 0
         self.count = count
         self._file: BinaryIO = path.open("rb")
@@ -56,7 +60,7 @@ class AvroRecords:
 
     def read(self) -> list[Record]:
         batch: list[Record] = []
-        while len(batch) < AVRO_BATCH_RECORDS and not self._ended:
+        while len(batch) < self._batch_records and not self._ended:
             record = next(self._records, None)
             if record is None:
                 self._ended = True
@@ -84,8 +88,10 @@ class AvroRecords:
             yield b"\x00not readable as Avro: " + type(error).__name__.encode() + b"\n" + rest
 
 
-def open_records(path: Path, position: int = 0, count: int = 0) -> Records:
+def open_records(
+    path: Path, position: int = 0, count: int = 0, batch_bytes: int = BATCH_BYTES
+) -> Records:
     """The records of `path`, by its ending, from `position` on."""
     if path.suffix == ".avro":
-        return AvroRecords(path, position, count)
-    return JsonLines(path, position, count)
+        return AvroRecords(path, position, count, batch_bytes)
+    return JsonLines(path, position, count, batch_bytes)

@@ -3,7 +3,8 @@
 The same people, tills, devices and habits are simulated around real baskets (the importer)
 or around invented ones (the generator). Read in this order: `happenings` (an event about to
 be sent), `baskets` and `completejourney` (what is bought), `people` and `enrolment` (who buys),
-`till`, `returns`, `rewards`, `devices`, `digital`, `tablets`, `service`, `copies` (what they
-do), `reader` and `truth` (who it was, and what a perfect reader of the log could know),
-`write` (files), `city` (all of it together). `docs/data.md` says what is real and what isn't.
+`till`, `returns`, `rewards`, `acts`, `digital`, `strangers`, `tablets`, `service`, `copies`
+(what they do), `reader` and `truth` (who it was, and what a perfect reader of the log could
+know), `write` (files), `city` (all of it together).
+`docs/data.md` says what is real and what isn't.
 """

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from scripts.traffic.baskets import Shelf, lines_of
+from scripts.traffic.acts import walk
+from scripts.traffic.baskets import Shelf
 from scripts.traffic.chance import (
     DAY_MS,
     HOUR_MS,
@@ -28,8 +29,6 @@ from scripts.traffic.till import Receipt
 
 EVENTS_A_SESSION: Final = 4.2
 """Counted low, since some people have no device: for planning how many sessions are wanted."""
-PAGES: Final = ("home", "weekly_ad", "recipes", "stores", "rewards", "coupons", "account")
-QUERIES: Final = ("milk", "bread", "chicken", "coffee", "yogurt", "pizza", "bananas", "diapers")
 ORDER_AFTER_CHECKOUT: Final = 0.3
 NEAR_A_RECEIPT: Final = 0.7
 STAYS: Final = {
@@ -39,8 +38,6 @@ STAYS: Final = {
     ("device_id", 2): 0.1,
 }
 """P(still signed in after a session), by kind of device and number of people who use it."""
-
-Act = tuple[str, dict[str, Any]]
 
 
 class Screen(msgspec.Struct, kw_only=True):
@@ -61,7 +58,6 @@ class Visit(msgspec.Struct, kw_only=True):
     at: int
     place: int
     store_id: str = ""
-    joining: bool = False
 
 
 def browse(
@@ -264,40 +260,3 @@ class Using:
                 person.member_id,
                 {"store_id": person.household.home_store, "touchpoint": "counter"},
             )
-
-
-def walk(rng: Random, diary: Diary, shelf: Shelf, source: str, acts_wanted: int) -> list[Act]:
-    """What somebody looks at, searches and puts into a cart, without saying who it is."""
-    viewed = "page_viewed" if source == "web" else "screen_viewed"
-    acts: list[Act] = [
-        (viewed, {"name": pick(rng, PAGES)}) if source == "web" else ("app_opened", {})
-    ]
-    cart: list[dict[str, Any]] = []
-    cart_id = ""
-    while len(acts) < acts_wanted:
-        draw = rng.random()
-        if draw < 0.5:
-            product = shelf.pick(rng)
-            acts.append(
-                (
-                    "product_viewed",
-                    {"sku": product.sku, "category": product.category, "price": product.price},
-                )
-            )
-        elif draw < 0.62:
-            acts.append(("searched", {"query": pick(rng, QUERIES)}))
-        elif draw < 0.7 and source == "app":
-            acts.append(("reward_viewed", {"reward_id": "five_off"}))
-        elif draw < 0.86:
-            cart_id = cart_id or diary.name("cart-")
-            emptied = len(cart) > 0 and rng.random() < 0.08
-            goods = [] if emptied else [shelf.pick(rng) for _ in range(pick(rng, (1, 1, 2, 3)))]
-            cart = [] if emptied else (cart + lines_of(rng, goods))[-8:]
-            for i, line in enumerate(cart, 1):
-                line["line_id"] = str(i)
-            acts.append(("cart_updated", {"cart_id": cart_id, "lines": [*map(dict, cart)]}))
-        else:
-            acts.append((viewed, {"name": pick(rng, PAGES)}))
-    if cart and rng.random() < 0.35:
-        acts.append(("checkout_started", {"cart_id": cart_id, "lines": [*map(dict, cart)]}))
-    return acts

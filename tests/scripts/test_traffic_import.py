@@ -103,6 +103,12 @@ def test_every_event_keeps_the_contract(records):
         assert len({line.line_id for line in lines}) == len(lines)
 
 
+def test_nothing_happens_outside_the_year(records, city):
+    summary = msgspec.json.decode((city / "summary.json").read_bytes())
+    assert summary["start"] <= min(r["occurred_at"] for _, r in records)
+    assert max(r["occurred_at"] for _, r in records) < summary["end"]
+
+
 def test_contact_data_is_fictional_and_raw(records):
     emails = {r["identifiers"]["email"] for _, r in records if "email" in r["identifiers"]}
     phones = {r["identifiers"]["phone"] for _, r in records if "phone" in r["identifiers"]}

@@ -169,11 +169,12 @@ def test_an_error_in_the_flush_reaches_the_flow_and_leaves_nothing(path: Path) -
     part = WarehousePartition(path, None, flush_rows=1)
     part.write_batch([RowBatch([score()])])
     assert part.snapshot() == 1
-    part.write_batch([RowBatch([score(), score(at=2**70)])])
+    part.write_batch([RowBatch([guest(1, 10), score(), score(at=2**70)])])
     with pytest.raises(OverflowError):
         part.snapshot()
     part.close()
     assert query(path, "SELECT count(*) FROM churn_scores") == [(1,)]
+    assert query(path, "SELECT count(*) FROM guests") == [(0,)]
     assert query(path, "SELECT position FROM _sink_position") == [(1,)]
 
 

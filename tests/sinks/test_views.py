@@ -49,7 +49,7 @@ EXPECTED: list[tuple[str, list[tuple[Any, ...]]]] = [
     (
         "SELECT available, pending, points_earned, points_redeemed, next_expiry_at, "
         "next_expiry_points FROM member_360 WHERE member_id = 'ana'",
-        [(60, 30, 130, 40, noon(9, 30), 90)],
+        [(60, 30, 130, 40, noon(9, 30), 60)],
     ),
     (
         "SELECT purchases, last_purchase_at, identifiers, open_journeys, messages, last_message, "

@@ -161,6 +161,12 @@ def test_an_upgrade_is_everywhere_and_its_message_beats_the_points() -> None:
     ]
 
 
+def test_the_same_upgrade_reported_twice_is_one() -> None:
+    story = member().event(0, "sale", BASKET).account(0, 1040).tier(0).tier(0).until(0)
+    assert len(story.triggers(action="send")) == 1
+    assert story.said(reason="already_sent") == []
+
+
 def test_a_downgrade_is_no_celebration() -> None:
     story = member().account(0, 10, tier="basic").tier(0, "basic", "silver").until(DAY)
     assert story.decisions(journey="tier_upgrade") == []
@@ -207,6 +213,20 @@ def test_win_back_ends_when_the_risk_falls() -> None:
     story = member("push").score(0).until(HOUR).score(DAY, "medium", "high").until(30 * DAY)
     assert len(story.triggers(action="send")) == 1
     assert story.entries()[-1].left_because == "exit"
+
+
+def test_win_back_goes_on_when_the_risk_rises_further() -> None:
+    story = member("push", "email")
+    story.event(-HOUR, "profile_updated", Profile(preferred_channel="push"))
+    story.score(0).until(HOUR).score(DAY, "lost", "high")
+    assert len(story.triggers(action="send")) == 1
+    assert len(story.until(30 * DAY).triggers(action="send")) == 2
+
+
+@pytest.mark.parametrize("from_band", ["none", "lost"])
+def test_win_back_is_for_those_who_just_became_a_risk(from_band: str) -> None:
+    story = member("push").score(0, "high", from_band).until(30 * DAY)
+    assert story.entries() == []
 
 
 def test_win_back_doesnt_escalate_what_was_opened() -> None:

@@ -1,4 +1,4 @@
-"""Wall clocks: quiet hours and calendar periods through daylight saving; the oracle walks in minutes."""
+"""Wall clocks: quiet hours and calendar periods through daylight saving, minute by minute."""
 
 from datetime import datetime, timezone
 from zoneinfo import ZoneInfo

@@ -282,6 +282,28 @@ def two_at_once() -> Story:
     return search(asked(OFFER, louder))
 
 
+def two_purposes_under_one_cap() -> Story:
+    """The first message moves the counter that the second one reads."""
+    care = OFFER.replace("journey: offer", "journey: care").replace("marketing", "service")
+    care = care.replace("[push, email]", "[push]").replace("50", "60")
+    return search(asked(OFFER, care, caps=(Cap(cap="any", limit=1, hours=1),)))
+
+
+def still_quiet_at_its_release() -> Story:
+    """The member flew west: at the release it is still quiet, and its time is nearly over."""
+    story = asked(OFFER.replace("ttl_hours: 10", "ttl_hours: 8"), quiet_hours=quiet())
+    search(story).event(HOUR, "profile_updated", Profile(time_zone="America/Los_Angeles"))
+    return story.until(6 * HOUR)
+
+
+def escalates_to_a_channel_not_yet_used() -> Story:
+    text = OFFER + (
+        "  - step: again\n"
+        "    escalate: {after_hours: 2, channels: [push, email], content: offer@1}\n"
+    )
+    return search(asked(text, granted=("push", "email"))).until(3 * HOUR)
+
+
 def second_channel() -> Story:
     return search(asked(granted=("push", "email")))
 
@@ -450,6 +472,27 @@ TABLE: list[tuple[Callable[[], Story], list[tuple[str, str, str]]]] = [
             EMAIL_REFUSED,
         ],
     ),
+    (
+        two_purposes_under_one_cap,
+        [("push", "sent", "ok"), ("push", "suppressed", "cap_reached"), EMAIL_REFUSED],
+    ),
+    (
+        still_quiet_at_its_release,
+        [
+            ("push", "queued", "quiet_hours"),
+            EMAIL_REFUSED,
+            ("push", "suppressed", "quiet_hours_expired"),
+            EMAIL_REFUSED,
+        ],
+    ),
+    (
+        escalates_to_a_channel_not_yet_used,
+        [
+            ("push", "sent", "ok"),
+            ("email", "suppressed", "other_channel"),
+            ("email", "sent", "ok"),
+        ],
+    ),
     (second_channel, [("push", "sent", "ok"), ("email", "suppressed", "other_channel")]),
     (fallback, [("push", "suppressed", "no_consent"), ("email", "sent", "ok")]),
     (
@@ -560,3 +603,9 @@ def test_the_reason_carries_the_facts() -> None:
     winner = two_at_once().triggers()[0]
     assert winner.trigger_id in two_at_once().decisions(reason="lower_priority")[0].inputs
     assert winner.journey == "louder"
+
+
+def test_a_passage_that_queues_at_once_has_its_row() -> None:
+    (row,) = queued().entries()
+    assert (row.state, row.step, row.left_at) == ("active", "tell", None)
+    assert [row.state for row in released().entries()] == ["active", "left"]

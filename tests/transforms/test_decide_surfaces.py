@@ -58,6 +58,13 @@ def test_nothing_is_shown_on_a_browser_that_was_signed_out_of() -> None:
     assert [row.channel for row in story.triggers(decided_at=NOON + 5)] == ["web"]
 
 
+def test_who_signs_in_again_is_shown_the_same_balance_again() -> None:
+    story = member().account(2, 10)
+    story.event(3, "signed_out", identifiers=(COOKIE,), source="web")
+    story.event(4, "signed_in", identifiers=(COOKIE,), source="web")
+    assert [row.data["available"] for row in story.triggers(channel="web")] == [10, 10]
+
+
 def test_an_event_from_before_the_sign_out_doesnt_sign_in_again() -> None:
     story = member().account(2, 10)
     story.event(HOUR, "signed_out", identifiers=(COOKIE,), source="web")

@@ -14,7 +14,7 @@ from schemas.events import EVENT_TYPES, Event, Line, Return, Sale, Tender
 from schemas.refusals import REASONS, Quarantined
 from schemas.settings import Blocked, DecodeSettings, Market, Pepper
 from transforms.decode import Decoder, moments, pseudonyms
-from transforms.decode.payloads import MONEY_MAX, QUANTITY_MAX
+from transforms.decode.payload_rules import MONEY_MAX, QUANTITY_MAX
 
 AT = 1_488_362_400_000
 SETTINGS = DecodeSettings(
@@ -82,6 +82,14 @@ def of_type(name: str, source: str, **payload: Any) -> dict[str, Any]:
     return {**WEB, "type": name, "source": source, "payload": payload}
 
 
+def deep(depth: int, field: str) -> bytes:
+    """A search with an address in it, so that its texts are walked, and a deep list."""
+    nest = b"[" * depth + b"]" * depth
+    payload = b'{"query":"a@b.org","' + field.encode() + b'":' + nest + b"}"
+    rest = {**WEB, "type": "searched", "payload": None}
+    return msgspec.json.encode(rest).replace(b'"payload":null', b'"payload":' + payload)
+
+
 def decode(record: Any, **where: Any) -> Event | Quarantined:
     """As a source calls it; a dict goes in as a JSON line."""
     raw = record if isinstance(record, bytes) else msgspec.json.encode(record)
@@ -142,6 +150,11 @@ REFUSED: list[tuple[str, Any, str, str]] = [
         b'{"x":' + b"[" * 100 + b"]" * 100 + b"," + msgspec.json.encode(SALE)[1:],
         "unreadable",
         "record: nested deeper",
+    ),
+    *(
+        (f"depth {depth} in {field}", deep(depth, field), "unreadable", "record: nested deeper")
+        for depth in (65, 500, 900, 3_000)
+        for field in ("query", "mood")
     ),
     ("too many bytes", b"[" * 20_001, "too_large", "record: 20001 bytes, at most 20000"),
     ("no object", b"[1]", "schema_mismatch", "record: must be an object"),

@@ -111,7 +111,6 @@ class Accrue:
                 posting.withdraw()
             else:
                 posting.enter()
-            state.timer = next_due(state.current)
         if not (
             new
             or posting.rows

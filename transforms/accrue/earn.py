@@ -5,10 +5,12 @@ earns once, whichever of its events comes first; each rule is rounded once a rec
 share is zero gets no entry; all rules of a receipt earn into one lot.
 """
 
+from xxhash import xxh3_128_hexdigest
+
 from schemas.ledger import Account as AccountName
 from schemas.ledger import LedgerEntry
 from transforms.accrue import tiers
-from transforms.accrue.book import Book, entry_id, lot_id, opening
+from transforms.accrue.book import Book, lot_id, opening
 from transforms.accrue.lots import open_lot
 from transforms.accrue.rate import EVERY_RULE, rate, share, totals_by_rule
 from transforms.accrue.reverse_return import match_parked
@@ -53,43 +55,44 @@ def _known(book: Book, fact: Purchased) -> bool:
 
 
 def _post(book: Book, lines: list[BasketLine], earned: list[int]) -> None:
-    """Open the receipt's lot and write its entries. The hottest loop of accrue."""
+    """Open the receipt's lot and write its entries: the hottest loop of accrue, hence inlined."""
     terms, at = book.terms, book.at
     lot = lot_id(book.member_id, book.cause)
     credit: AccountName = "pending" if terms.pending_ms else "available"
-    entries = book.entries
     first = ""
     for place, rule in enumerate(terms.rules):
-        points = earned[place]
-        if not points:
+        if not earned[place]:
             continue
-        for line, part in zip(lines, share(points, _weights(lines, place)), strict=True):
-            if not part:
-                continue
-            what = opening(rule.kind, rule.name, line.line_id)
-            first = first or what
-            if book.silent:
-                break
-            entries.append(
-                LedgerEntry(
-                    entry_id=entry_id(lot, what),
-                    member_id=book.member_id,
-                    debit="issued",
-                    credit=credit,
-                    points=part,
-                    kind=rule.kind,
-                    rule=rule.name,
-                    programme_version=terms.name,
-                    lot_id=lot,
-                    source=book.source,
-                    event_id=book.event_id,
-                    line_id=line.line_id,
-                    occurred_at=book.occurred_at,
-                    posted_at=book.posted_at,
-                    corrects=None,
-                    posting=book.posting,
-                )
+        shared = share(earned[place], _weights(lines, place))
+        prefix = opening(rule.kind, rule.name, "")
+        if not first:
+            first = next(
+                prefix + line.line_id for line, part in zip(lines, shared, strict=True) if part
             )
+        if book.silent:
+            break
+        book.entries += [
+            LedgerEntry(
+                entry_id=xxh3_128_hexdigest(f"{lot}\x1f{prefix}{line.line_id}\x1f".encode()),
+                member_id=book.member_id,
+                debit="issued",
+                credit=credit,
+                points=part,
+                kind=rule.kind,
+                rule=rule.name,
+                programme_version=terms.name,
+                lot_id=lot,
+                source=book.source,
+                event_id=book.event_id,
+                line_id=line.line_id,
+                occurred_at=book.occurred_at,
+                posted_at=book.posted_at,
+                corrects=None,
+                posting=book.posting,
+            )
+            for line, part in zip(lines, shared, strict=True)
+            if part
+        ]
     total = sum(earned)
     balances = book.account.balances
     balances["issued"] = balances.get("issued", 0) - total

@@ -43,6 +43,11 @@ def place(fact: Fact) -> tuple[int, int, str, str]:
 def apply(book: Book, fact: AnyFact) -> None:
     """Fire what was due before a fact, then apply it."""
     fire(book, fact.at)
+    enter(book, fact)
+
+
+def enter(book: Book, fact: AnyFact) -> None:
+    """Apply a fact before which nothing is due any more."""
     book.on_behalf_of(fact.at, fact.source, fact.event_id, fact.occurred_at, fact.late)
     APPLY[type(fact)](book, fact)
 

@@ -11,7 +11,7 @@ from schemas.events import Event
 from schemas.flow import Output
 from transforms.accrue import report
 from transforms.accrue.book import Book, TierMove
-from transforms.accrue.fold import apply, fire, place
+from transforms.accrue.fold import enter, fire, next_due, place
 from transforms.accrue.programmes import Plan
 from transforms.accrue.read_fact import READERS
 from transforms.accrue.rebook import insert_place, rebook, renumber
@@ -119,8 +119,13 @@ class Posting:
         if last and fact.at > account.fired_at:
             facts.append(fact)
             book = Book(account, state.member_id, self.plan, state.baskets, self.known_at)
-            apply(book, fact)
-            fire(book, self.known_at)
+            if state.timer is not None and state.timer < fact.at:
+                fire(book, fact.at)
+            enter(book, fact)
+            state.timer = next_due(account)
+            if state.timer is not None and state.timer < self.known_at:
+                fire(book, self.known_at)
+                state.timer = next_due(account)
             renumber(state, book.entries, self.known_at)
             self.rows += report.rows(state, book)
             self.tier_moves += book.tier_moves
@@ -133,6 +138,7 @@ class Posting:
         terms = self.plan.terms_at(self.known_at)
         before = state.current.tier or terms.levels[0]
         was, becomes = rebook(state, self.plan, self.known_at, facts, self.cause)
+        state.timer = next_due(state.current)
         self.rows += report.rows(state, becomes, gone=was.account.lots)
         after = state.current.tier or terms.levels[0]
         if after != before:

@@ -65,7 +65,8 @@ def _enter(turn: Turn, plan: Plan, topic: str, news: News) -> None:
     entry_id = identify(state.member_id, plan.name, began_by)
     mark = int(entry_id[:16], 16)
     if mark in state.begun:
-        _refuse(turn, plan, entry_id, "already_sent", began_by)
+        if state.entered.get(plan.name) != now:
+            _refuse(turn, plan, entry_id, "already_sent", began_by)
         return
     stale = plan.max_age_ms is not None and now - began_at > plan.max_age_ms
     if plan.reentry_ms != 0:

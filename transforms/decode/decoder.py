@@ -28,39 +28,26 @@ A JSON key that stands twice in an object: the last one counts. `occurred_at` la
 counted; control characters in free text become spaces.
 """
 
-from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
-import xxhash
 
-from schemas.events import EVENT_TYPES, SOURCES, Event, Line, Payload, Tender
-from schemas.refusals import Quarantined, Reason
+from schemas.events import EVENT_TYPES, Event
+from schemas.refusals import Quarantined
 from schemas.settings import DecodeSettings
+from transforms.decode.as_json import Record, as_json, as_text
+from transforms.decode.clean import clean
 from transforms.decode.counts import Counts
+from transforms.decode.depth import is_deep, too_deep
 from transforms.decode.identifiers import Identifiers
 from transforms.decode.moments import EXPECTED, moment
 from transforms.decode.payloads import read_payload
 from transforms.decode.pseudonyms import Pseudonyms
+from transforms.decode.quarantine import EVENT_ID_MAX, UNPARSED, Quarantine
 from transforms.decode.redact import CONTROL, Redact, may_hold_personal_data
 from transforms.decode.refusal import Refusal
-from transforms.decode.seal import Seal
 
-Record = bytes | dict[str, Any]
-
-DEPTH_MAX = 64
-EVENT_ID_MAX = 128
 _ENVELOPE = frozenset(Event.__struct_fields__) - {"partition", "offset", "clamped"}
-_FREE_TEXT = frozenset(
-    ("name", "query", "category", "campaign", "creative", "network", "medium", "reason", "zone")
-)
-"""Payload fields for people to read: a control character becomes a space. In every other field
-of the contract it would be part of a key."""
-_STRUCTS: tuple[type[msgspec.Struct], ...] = (*Payload.__subclasses__(), Line, Tender)
-_KEY_FIELDS = (
-    frozenset(name for struct in _STRUCTS for name in struct.__struct_fields__) - _FREE_TEXT
-)
-_MEMBER_FIELDS = frozenset(("loser", "winner"))
 
 
 class _Stamp(msgspec.Struct, kw_only=True):
@@ -80,7 +67,7 @@ class Decoder:
         self.counts = Counts()
         self._identifiers = Identifiers(settings, pseudonyms, self.counts)
         self._redact = Redact(pseudonyms)
-        self._seal = Seal(settings.quarantine_key)
+        self._quarantine = Quarantine(settings, self._redact)
         self._stamp = msgspec.json.Decoder(_Stamp)
         self._json = msgspec.json.Decoder()
 
@@ -119,19 +106,24 @@ class Decoder:
         row's time. All in ms UTC.
         """
         raw = b""
+        unknown = self.counts.unknown
         try:
-            raw = record if isinstance(record, bytes) else _as_json(record)
+            raw = record if isinstance(record, bytes) else as_json(record)
             event = self._event(raw, partition, offset, received_default, bound_at)
-        except Refusal as refusal:
-            if not raw and record:
-                raw = repr(record).encode()
-            return self._quarantine(raw, partition, offset, known_at, refusal)
-        self.counts.decoded += 1
-        return event
+            if self.counts.unknown == unknown or not is_deep(raw):
+                self.counts.decoded += 1
+                return event
+            refusal = too_deep()
+        except RecursionError:
+            refusal = too_deep()
+        except Refusal as said:
+            refusal = too_deep() if said.reason not in UNPARSED and is_deep(raw) else said
+        self.counts.quarantined[refusal.reason] += 1
+        return self._quarantine.row(raw or as_text(record), partition, offset, known_at, refusal)
 
     def open(self, sealed: bytes) -> bytes:
         """The record of a quarantine row's `raw`."""
-        return self._seal.open(sealed)
+        return self._quarantine.open(sealed)
 
     def _event(
         self,
@@ -181,7 +173,7 @@ class Decoder:
                 self._redact.text(name): self._redact.text(CONTROL.sub(" ", value))
                 for name, value in context.items()
             }
-            payload = self._clean(payload, "")
+            payload = clean(payload, "", self._redact)
         if not _ENVELOPE.issuperset(sent):
             for name in sent.keys() - _ENVELOPE:
                 self.counts.unknown_field(name)
@@ -206,13 +198,8 @@ class Decoder:
             sent = self._json.decode(raw)
         except UnicodeDecodeError:
             raise Refusal("unreadable", "record: not UTF-8") from None
-        except RecursionError:
-            raise Refusal("unreadable", f"record: nested deeper than {DEPTH_MAX}") from None
         except msgspec.DecodeError as error:
             raise Refusal("unreadable", f"record: {error}".replace("`", "")) from None
-        # How deep Python's own limit lies depends on the caller, so it can't be the rule.
-        if raw.count(b"[") + raw.count(b"{") > DEPTH_MAX and _is_deep(sent):
-            raise Refusal("unreadable", f"record: nested deeper than {DEPTH_MAX}")
         if type(sent) is not dict:
             raise Refusal("schema_mismatch", "record: must be an object")
         return sent
@@ -232,64 +219,11 @@ class Decoder:
                 self.counts.unknown_field(f"context.{name}")
         return {name: value for name, value in sent.items() if type(value) is str}
 
-    def _clean(self, value: Any, field: str) -> Any:
-        """The payload with its texts redacted; Refusal for a control character in a key."""
-        if type(value) is str:
-            if CONTROL.search(value):
-                if field in _KEY_FIELDS:
-                    raise Refusal("schema_mismatch", f"payload: control character in {field}")
-                value = CONTROL.sub(" ", value)
-            # Member ids are made what they are in identifiers, whole, when they are read.
-            return value if field in _MEMBER_FIELDS else self._redact.text(value)
-        if type(value) is dict:
-            return {name: self._clean(inner, name) for name, inner in value.items()}
-        if type(value) is list:
-            return [self._clean(inner, field) for inner in value]
-        return value
-
     def _member(self, value: str) -> str:
-        handle = self._identifiers.handle("member_id", value, "")
-        if not handle.key:
+        key = self._identifiers.handle("member_id", value, "")
+        if not isinstance(key, str):
             raise Refusal("schema_mismatch", "payload: a member id that can't be one")
-        return handle.key.partition(":")[2]
-
-    def _quarantine(
-        self, raw: bytes, partition: str, offset: int, known_at: int, refusal: Refusal
-    ) -> Quarantined:
-        self.counts.quarantined[refusal.reason] += 1
-        source, event_id = self._origin(raw, refusal.reason)
-        return Quarantined(
-            source=source,
-            position=f"{partition}:{offset}",
-            reason=refusal.reason,
-            detail=refusal.detail,
-            event_id=event_id,
-            content_hash=xxhash.xxh3_128_hexdigest(raw),
-            known_at=known_at,
-            raw=self._seal.close(raw[: self._bytes_max]),
-        )
-
-    def _origin(self, raw: bytes, reason: Reason) -> tuple[str | None, str | None]:
-        """Source and event id of a refused record, as far as they can be read and shown."""
-        if reason in ("too_large", "unreadable"):
-            return None, None
-        sent = self._json.decode(raw)
-        if type(sent) is not dict:
-            return None, None
-        source, event_id = sent.get("source"), sent.get("event_id")
-        return (
-            source if type(source) is str and source in SOURCES else None,
-            self._redact.text(CONTROL.sub(" ", event_id[:EVENT_ID_MAX]))
-            if type(event_id) is str
-            else None,
-        )
-
-
-def _as_json(record: Mapping[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(record, enc_hook=str)
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        raise Refusal("unreadable", "record: can't be written as JSON") from None
+        return key.partition(":")[2]
 
 
 def _times(
@@ -314,18 +248,3 @@ def _absent(field: str, value: object) -> Refusal:
     if value is None or value == "":
         return Refusal("missing_field", f"{field}: missing")
     return Refusal("schema_mismatch", f"{field}: must be a string")
-
-
-def _is_deep(value: object) -> bool:
-    level: list[object] = [value]
-    for _ in range(DEPTH_MAX):
-        inner: list[object] = []
-        for item in level:
-            if type(item) is dict:
-                inner += item.values()
-            elif type(item) is list:
-                inner += item
-        if not inner:
-            return False
-        level = inner
-    return any(type(item) in (dict, list) for item in level)

@@ -24,12 +24,15 @@ CACHED_VALUES = 50_000
 _KNOWN = frozenset(NAMESPACES)
 
 
-class Handle(NamedTuple):
-    """What a value became: a key, or the reason why it was dropped or makes the event refused."""
+class Unusable(NamedTuple):
+    """A value that doesn't become a key."""
 
-    key: str = ""
-    dropped: str = ""
-    refused: str = ""
+    reason: str
+    refuses: bool = False
+    """The event is refused, and not only the value dropped."""
+
+
+_BLOCKED = Unusable("blocked")
 
 
 class Identifiers:
@@ -53,16 +56,19 @@ class Identifiers:
         keys: list[str] = []
         known = 0
         for namespace in NAMESPACES:
-            if namespace not in sent:
-                continue
-            known += 1
-            value = sent[namespace]
-            if type(value) is str:
-                self._add(keys, namespace, value, region)
-            elif value is None:
-                self._counts.dropped_identifiers[f"{namespace}.blocked"] += 1
-            else:
-                self._add_list(keys, namespace, value, region)
+            if namespace in sent:
+                known += 1
+                value = sent[namespace]
+                if type(value) is str:
+                    key = self.handle(namespace, value, region)
+                    if isinstance(key, str):
+                        keys.append(key)
+                    else:
+                        self._drop(namespace, key)
+                elif value is None:
+                    self._drop(namespace, _BLOCKED)
+                else:
+                    keys += self._list(namespace, value, region)
         if known < len(sent):
             for name in sent.keys() - _KNOWN:
                 self._counts.unknown_field(f"identifiers.{name}")
@@ -70,41 +76,40 @@ class Identifiers:
             raise Refusal("schema_mismatch", f"identifiers: more than {self._most}")
         return tuple(keys)
 
-    def _add(self, keys: list[str], namespace: str, value: str, region: str) -> None:
-        handle = self.handle(namespace, value, region)
-        if handle.key:
-            keys.append(handle.key)
-        elif handle.refused:
-            raise Refusal("schema_mismatch", f"identifiers.{namespace}: {handle.refused}")
-        else:
-            self._counts.dropped_identifiers[f"{namespace}.{handle.dropped}"] += 1
+    def _drop(self, namespace: str, unusable: Unusable) -> None:
+        if unusable.refuses:
+            raise Refusal("schema_mismatch", f"identifiers.{namespace}: {unusable.reason}")
+        self._counts.dropped_identifiers[f"{namespace}.{unusable.reason}"] += 1
 
-    def _add_list(self, keys: list[str], namespace: str, values: object, region: str) -> None:
+    def _list(self, namespace: str, values: object, region: str) -> list[str]:
         if not isinstance(values, list) or not all(type(value) is str for value in values):
             raise Refusal(
                 "schema_mismatch", f"identifiers.{namespace}: must be a string or a list of strings"
             )
-        found: list[str] = []
+        found: set[str] = set()
         for value in values:
-            self._add(found, namespace, value, region)
-        different = sorted(set(found))
-        if len(different) > 1 and namespace in self._unique:
+            key = self.handle(namespace, value, region)
+            if isinstance(key, str):
+                found.add(key)
+            else:
+                self._drop(namespace, key)
+        if len(found) > 1 and namespace in self._unique:
             raise Refusal(
                 "two_unique_identifiers", f"identifiers.{namespace}: two different values"
             )
-        keys += different
+        return sorted(found)
 
-    def _handle(self, namespace: str, value: str, region: str) -> Handle:
+    def _handle(self, namespace: str, value: str, region: str) -> str | Unusable:
         value = value.strip()
         if len(value) > VALUE_MAX:
-            return Handle(refused=f"longer than {VALUE_MAX} characters")
+            return Unusable(f"longer than {VALUE_MAX} characters", refuses=True)
         if CONTROL.search(value):
-            return Handle(refused="control character")
+            return Unusable("control character", refuses=True)
         lower = value.lower()
         if lower in self._blocked or any(rule.fullmatch(lower) for rule in self._patterns):
-            return Handle(dropped="blocked")
+            return _BLOCKED
         if PSEUDONYM.fullmatch(value):
-            return Handle(f"{namespace}:{value}")
+            return f"{namespace}:{value}"
         if namespace == "email":
             kind, normal = "email", normal_email(value)
         elif namespace == "phone":
@@ -114,9 +119,9 @@ class Identifiers:
         elif value.startswith("+"):
             kind, normal = "phone", normal_phone(value, None)
             if normal is None:
-                return Handle(f"{namespace}:{value}")
+                return f"{namespace}:{value}"
         else:
-            return Handle(f"{namespace}:{value}")
+            return f"{namespace}:{value}"
         if normal is None:
-            return Handle(dropped="invalid")
-        return Handle(f"{namespace}:{self._pseudonyms.of(kind, normal)}")
+            return Unusable("invalid")
+        return f"{namespace}:{self._pseudonyms.of(kind, normal)}"

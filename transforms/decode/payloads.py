@@ -13,37 +13,16 @@ from typing import Any, NamedTuple, cast
 
 from msgspec import NODEFAULT, ValidationError, convert, structs
 
-from schemas.events import (
-    Activity,
-    Adjust,
-    AnyPayload,
-    Cart,
-    EventType,
-    Line,
-    Merge,
-    Order,
-    Payload,
-    Product,
-    ProductViewed,
-    Profile,
-    Redeem,
-    Return,
-    Sale,
-    Store,
-)
+from schemas.events import AnyPayload, EventType, Line, Merge, Payload
 from schemas.settings import Market
 from transforms.decode.counts import Counts
-from transforms.decode.moments import EXPECTED, is_time_zone, moment
+from transforms.decode.moments import EXPECTED, moment
+from transforms.decode.payload_rules import CHECK, PREPARE
 from transforms.decode.refusal import Refusal
-
-MONEY_MAX = 10**12
-"""Minor units or points in one field: ten billion of a currency with cents."""
-QUANTITY_MAX = 2**31 - 1
 
 _LINE_FIELDS = frozenset(Line.__struct_fields__)
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _PLACE = re.compile(r" - at `\$\.?(.*)`$")
-_BIRTHDAY = re.compile(r"(?:[0-9]{4}-)?((?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01]))")
 
 
 class Shape(NamedTuple):
@@ -53,6 +32,7 @@ class Shape(NamedTuple):
     times: tuple[str, ...]
     required_ids: tuple[str, ...]
     optional_ids: tuple[str, ...]
+    has_lines: bool
     prepare: "Callable[[dict[str, Any], Counts], None] | None"
     check: "Callable[[Any, Market], None] | None"
 
@@ -87,6 +67,8 @@ def read_payload(
             raise Refusal("missing_field", f"payload.{name}: must not be empty")
     if shape.check is not None:
         shape.check(payload, market)
+    if shape.has_lines and not set().union(*given.get("lines") or ()) <= _LINE_FIELDS:
+        _count_line_fields(given["lines"], counts)
     if type(payload) is Merge:
         payload = Merge(loser=member(payload.loser), winner=member(payload.winner))
     return cast(AnyPayload, payload)
@@ -126,132 +108,10 @@ def _refusal(error: ValidationError) -> Refusal:
     return Refusal("schema_mismatch", f"{path}: {said.replace('`', '')}")
 
 
-def _within(name: str, value: int, most: int = MONEY_MAX) -> None:
-    if value < 0:
-        raise Refusal("negative_amount", f"payload.{name}: must not be negative")
-    if value > most:
-        raise Refusal("schema_mismatch", f"payload.{name}: must be at most {most}")
-
-
-def _lines(lines: tuple[Line, ...]) -> None:
+def _count_line_fields(lines: list[dict[str, Any]], counts: Counts) -> None:
     for line in lines:
-        if not (
-            0 <= line.amount <= MONEY_MAX
-            and 0 <= line.quantity <= QUANTITY_MAX
-            and 0 <= line.discount <= MONEY_MAX
-        ):
-            _within("lines.amount", line.amount)
-            _within("lines.discount", line.discount)
-            _within("lines.quantity", line.quantity, QUANTITY_MAX)
-
-
-def _named_lines(lines: tuple[Line, ...]) -> None:
-    """Lines that a return can name: each has an id of its own."""
-    _lines(lines)
-    names = {line.line_id for line in lines}
-    if "" in names:
-        raise Refusal("missing_field", "payload.lines.line_id: must not be empty")
-    if len(names) < len(lines):
-        raise Refusal("schema_mismatch", "payload.lines.line_id: the same on two lines")
-
-
-def _currency(currency: str | None, market: Market) -> None:
-    if currency is not None and currency != market.currency:
-        raise Refusal("unknown_currency", "payload.currency: not the market's")
-
-
-def _check_sale(sale: Sale, market: Market) -> None:
-    _named_lines(sale.lines)
-    for tender in sale.tenders:
-        _within("tenders.amount", tender.amount)
-    _currency(sale.currency, market)
-
-
-def _check_order(order: Order, market: Market) -> None:
-    _named_lines(order.lines)
-    _currency(order.currency, market)
-
-
-def _check_lines(payload: Return | Cart, market: Market) -> None:
-    _lines(payload.lines)
-
-
-def _check_price(payload: Product | ProductViewed, market: Market) -> None:
-    _within("price", payload.price)
-
-
-def _check_activity(activity: Activity, market: Market) -> None:
-    _within("quantity", activity.quantity, QUANTITY_MAX)
-
-
-def _check_redeem(redeem: Redeem, market: Market) -> None:
-    if redeem.points is not None:
-        _within("points", redeem.points)
-    elif not redeem.reward_id:
-        raise Refusal("missing_field", "payload.reward_id: this or points must be given")
-
-
-def _check_adjust(adjust: Adjust, market: Market) -> None:
-    if abs(adjust.points) > MONEY_MAX:
-        raise Refusal("schema_mismatch", f"payload.points: must be at most {MONEY_MAX}")
-
-
-def _count_line_fields(given: dict[str, Any], counts: Counts) -> None:
-    lines = given.get("lines")
-    if type(lines) is list:
-        for line in lines:
-            if type(line) is dict and not _LINE_FIELDS.issuperset(line):
-                for name in line.keys() - _LINE_FIELDS:
-                    counts.unknown_field(f"payload.lines.{name}")
-
-
-def _prepare_return(given: dict[str, Any], counts: Counts) -> None:
-    """A line whose original isn't known has no `line_id`: the empty one, inside."""
-    _count_line_fields(given, counts)
-    lines = given.get("lines")
-    if type(lines) is list:
-        for line in lines:
-            if type(line) is dict and line.get("line_id") is None:
-                line["line_id"] = ""
-
-
-def _prepare_profile(given: dict[str, Any], counts: Counts) -> None:
-    """An enrolment isn't lost for an odd birthday or time zone; a year of birth isn't kept."""
-    birthday = given.get("birthday")
-    if type(birthday) is str:
-        found = _BIRTHDAY.fullmatch(birthday)
-        given["birthday"] = found[1] if found else None
-        if not found:
-            counts.unknown_field("payload.birthday")
-    _prepare_time_zone(given, counts)
-
-
-def _prepare_time_zone(given: dict[str, Any], counts: Counts) -> None:
-    name = given.get("time_zone")
-    if type(name) is str and not is_time_zone(name):
-        given["time_zone"] = None
-        counts.unknown_field("payload.time_zone")
-
-
-_PREPARE: dict[type[Payload], Callable[[dict[str, Any], Counts], None]] = {
-    Sale: _count_line_fields,
-    Order: _count_line_fields,
-    Cart: _count_line_fields,
-    Return: _prepare_return,
-    Profile: _prepare_profile,
-    Store: _prepare_time_zone,
-}
-_CHECK: dict[type[Payload], Callable[[Any, Market], None]] = {
-    Sale: _check_sale,
-    Order: _check_order,
-    Return: _check_lines,
-    Cart: _check_lines,
-    Product: _check_price,
-    ProductViewed: _check_price,
-    Activity: _check_activity,
-    Redeem: _check_redeem,
-    Adjust: _check_adjust,
-}
+        for name in line.keys() - _LINE_FIELDS:
+            counts.unknown_field(f"payload.lines.{name}")
 
 
 def _shape(payload: type[Payload]) -> Shape:
@@ -266,8 +126,9 @@ def _shape(payload: type[Payload]) -> Shape:
         times=tuple(field.name for field in fields if field.name.endswith("_at")),
         required_ids=tuple(name for name, required in ids.items() if required),
         optional_ids=tuple(name for name, required in ids.items() if not required),
-        prepare=_PREPARE.get(payload),
-        check=_CHECK.get(payload),
+        has_lines=any(field.name == "lines" for field in fields),
+        prepare=PREPARE.get(payload),
+        check=CHECK.get(payload),
     )
 
 

@@ -12,8 +12,6 @@ on the softened time axis that browsing doesn't change.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -22,8 +20,9 @@ from schemas.events import EVENT_TYPES, Event, Line, Order, Return, Sale
 from schemas.flow import Attributed, Message, Output, ScoreChanged
 from schemas.scoring import ChurnScore
 from transforms.score.alive import expected_purchases, p_alive
-from transforms.score.bands import UNSCORED, Bands
+from transforms.score.bands import UNSCORED
 from transforms.score.crossing import DAY_MS, NEVER, crossing_of, days_of, moment_of, risk_at
+from transforms.score.market import Market
 from transforms.score.purchases import (
     CANCELLATION,
     PURCHASE,
@@ -75,21 +74,6 @@ class ScoreState(msgspec.Struct, kw_only=True, omit_defaults=True):
     """When the next band is entered, ms UTC on the softened time axis; None: never."""
     falls_before: int = 0
     """Before this moment on the softened time axis the band below is right."""
-
-
-class Market:
-    """A model made ready: its bands and its time zone."""
-
-    def __init__(self, model: ChurnModel) -> None:
-        self.model = model
-        self.bands = Bands(model)
-        self.zone = ZoneInfo(model.time_zone)
-        self.weight = model.engagement.weight
-        self.stale_ms = model.engagement.stale_minutes * 60_000
-
-    def day(self, at: int) -> int:
-        """The local date of a moment, as an ordinal."""
-        return datetime.fromtimestamp(at // 1000, self.zone).toordinal()
 
 
 class Score:

@@ -1,0 +1,60 @@
+"""The command line `kizuna`: a table of contents of its commands, and how they fail.
+
+A command is a function of `scripts.commands`, registered below; it imports what it needs when it
+runs. Exit codes: 0 done, 1 the data, a comparison or a process failed, 2 wrong usage or config.
+"""
+
+import sys
+
+import typer
+
+from scripts.commands.bench import benches
+from scripts.commands.fit import fits
+from scripts.commands.flow import run, sort
+from scripts.commands.traffic import generate, imports
+
+app = typer.Typer(
+    name="kizuna",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="The real-time core of a retail loyalty programme: one person, one balance, one "
+    "conversation.\n\nNew here? `kizuna generate --members 200 --days 30 --output city`, "
+    "then `kizuna run --input city/events --output out`.",
+)
+app.command("run")(run)
+app.command("generate")(generate)
+app.add_typer(imports, name="import")
+app.command("sort")(sort)
+app.add_typer(fits, name="fit")
+app.add_typer(benches, name="bench")
+
+
+def main() -> None:
+    """Run the command line; what a person can put right is a message, a bug is a traceback."""
+    try:
+        app()
+    except Exception as error:
+        code = exit_code(error)
+        if code is None:
+            raise
+        print(f"kizuna: {error}", file=sys.stderr)
+        sys.exit(code)
+
+
+def exit_code(error: Exception) -> int | None:
+    """2: what was asked for can't be; 1: it failed on the way; None: a bug."""
+    from config.problems import ConfigError  # noqa: PLC0415
+    from pipelines.processes import RunRefused, WorkerFailed  # noqa: PLC0415
+    from scripts.fit_churn import ReceiptsRefused  # noqa: PLC0415
+    from scripts.traffic.city import OutputExists  # noqa: PLC0415
+    from scripts.traffic.completejourney import MissingData  # noqa: PLC0415
+
+    if isinstance(error, ConfigError | RunRefused | ReceiptsRefused | OutputExists | MissingData):
+        return 2
+    return 1 if isinstance(error, WorkerFailed | OSError) else None
+
+
+if __name__ == "__main__":
+    main()
