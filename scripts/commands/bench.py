@@ -9,11 +9,6 @@ from scripts.commands.show import progress_bar, say, table
 benches = typer.Typer(no_args_is_help=True, help="Measure on this machine.")
 
 
-@benches.callback()
-def bench() -> None:
-    """Measure on this machine."""
-
-
 @benches.command("engine")
 def engine(
     events: Annotated[int, typer.Option("--events", min=1, help="How many.")] = 1_000_000,

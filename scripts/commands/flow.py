@@ -54,8 +54,9 @@ def run(
 ) -> None:
     """Run events through stitch, accrue, score and decide into a warehouse and trigger files.
 
-    Leaves warehouse.duckdb, triggers/<channel>.jsonl and quarantine.jsonl in the output folder.
-    The same command resumes after a crash, and goes on with further files after a clean end.
+    Leaves `warehouse.duckdb`, `triggers/<channel>.jsonl` and `quarantine.jsonl` in the output
+    folder. The same command resumes after a crash, and goes on with further files after a
+    clean end.
 
     Example: `kizuna run --input city/events --output out --workers 2`
     """

@@ -16,9 +16,9 @@ SEED = 11
 
 @pytest.fixture(scope="session")
 def traffic(tmp_path_factory):
-    """A folder of events of 60 members over 40 days."""
+    """A folder of events of 100 members over 60 days."""
     folder = tmp_path_factory.mktemp("traffic")
-    generate(60, 40, SEED, folder)
+    generate(100, 60, SEED, folder)
     return folder / "events"
 
 

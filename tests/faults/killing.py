@@ -2,6 +2,7 @@
 
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import duckdb
 import msgspec
 import psutil
 
+from pipelines.recovery import resume_epoch
 from pipelines.sources.alignment import Alignment
 from pipelines.sources.files import part_name
 from pipelines.sources.journal import Journal
@@ -85,7 +87,12 @@ def kill_at(inputs, output, share: float, chance: random.Random, **options) -> b
     raise TimeoutError("the run neither ended nor came to where it should be killed")
 
 
-def committed_rows(output: Path) -> int:
-    """Ledger entries in the warehouse, read between two runs."""
+def committed(output: Path) -> tuple[int, int]:
+    """(the epoch at which the next run resumes, the warehouse's position): what is durable."""
+    databases = [sqlite3.connect(file) for file in sorted((output / "recovery").glob("*.sqlite3"))]
+    epoch = resume_epoch(databases) or 0
+    for database in databases:
+        database.close()
     with duckdb.connect(str(output / "warehouse.duckdb"), read_only=True) as connection:
-        return connection.execute("SELECT count(*) FROM ledger_entries").fetchone()[0]
+        (position,) = connection.execute("SELECT coalesce(max(position), 0) FROM _sink_position").fetchone()
+    return epoch, position

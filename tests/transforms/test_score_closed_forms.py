@@ -1,7 +1,9 @@
 """The formulas of score against published numbers, integration, simulation and SciPy."""
 
+import doctest
 import math
 import random
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ from scipy.special import hyp2f1
 from scipy.stats import beta, gamma
 
 from schemas.churn_model import Alive, Rfm, Spend
+from transforms.score import alive, spend
+from transforms.score import segment as rfm
 from transforms.score.alive import expected_purchases, p_alive, silence_until
 from transforms.score.segment import SEGMENTS, segment
 from transforms.score.spend import expected_spend
@@ -31,6 +35,12 @@ pasts = st.tuples(st.integers(0, 300), st.floats(0, 1), st.floats(0.1, 2000)).ma
     lambda past: (past[0], past[1] * past[2] if past[0] else 0.0, past[2])
 )
 """(x, t_x, T)"""
+
+
+@pytest.mark.parametrize("module", [alive, spend, rfm], ids=lambda one: one.__name__)
+def test_examples_in_the_docstrings(module: ModuleType) -> None:
+    found = doctest.testmod(module)
+    assert found.attempted > 0 and found.failed == 0
 
 
 def chances_by_integration(model: Alive, x: int, last: float, days: float) -> tuple[float, float]:
@@ -57,8 +67,8 @@ def chances_by_integration(model: Alive, x: int, last: float, days: float) -> tu
 )
 def test_p_alive_is_the_integral_over_unknown_rates(x: int, last: float, days: float) -> None:
     model = Alive(r=1.5, alpha=6.183, a=1.2, b=1.614)
-    alive, gone = chances_by_integration(model, x, last, days)
-    assert p_alive(model, x, last, days) == pytest.approx(alive / (alive + gone), rel=1e-6)
+    there, gone = chances_by_integration(model, x, last, days)
+    assert p_alive(model, x, last, days) == pytest.approx(there / (there + gone), rel=1e-6)
 
 
 def test_p_alive_sees_newcomers_leave() -> None:

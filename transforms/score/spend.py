@@ -16,6 +16,6 @@ def expected_spend(model: Spend, repeats: int, repeat_spend: float) -> float:
     >>> from schemas.churn_model import Spend
     >>> cdnow = Spend(p=6.25, q=3.74, v=15.44)
     >>> [round(expected_spend(cdnow, n, n * 50.0), 2) for n in (0, 1, 100)]
-    [35.22, 45.5, 49.93]
+    [35.22, 45.49, 49.94]
     """
     return model.p * (model.v + repeat_spend) / (model.p * repeats + model.q - 1.0)
