@@ -12,7 +12,7 @@ from math import floor
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schemas.events import Adjust, Event, Order, Redeem, Return, Sale, Settle
+from schemas.events import Adjust, Event, Line, Order, Redeem, Return, Sale, Settle
 from schemas.programme import Terms
 from transforms.accrue.book import lot_id
 
@@ -161,9 +161,9 @@ class PlainAccount:
         for point in self.points:
             if point.place == "available" and point.lot.expires_at == now:
                 self.move(point, "expired")
-        if self.year and now == self.year_end() - 1:
-            if self.qualifying() or self.kept != "basic":
-                self.end_year()
+        reviewed = self.qualifying() or self.kept != "basic"
+        if self.year and now == self.year_end() - 1 and reviewed:
+            self.end_year()
         if self.grace and now == self.grace[0]:
             self.kept = self.grace[1]
             self.grace = None
@@ -266,8 +266,7 @@ class PlainAccount:
         receipt.earned = self.worth(receipt)
         self.receipts.append(receipt)
         self.add(lot, receipt.earned, "pending")
-        if self.year_of(at) > self.year:
-            self.year = self.year_of(at)
+        self.year = max(self.year, self.year_of(at))
         self.look_at_tier()
         patient = [one for one in self.parked if at - one[0] <= self.rules.returns_days * DAY]
         waiting, self.parked = patient, []
@@ -325,8 +324,6 @@ class PlainAccount:
                         units, money = units - some, money - part
         if of is not None or not units:
             return None
-        from schemas.events import Line
-
         return Line(line_id=wanted.line_id, sku=wanted.sku, quantity=units, amount=money)
 
     def mark(self, receipt: Bought, line: Any, units: int, money: int, touched: list[Any]) -> None:

@@ -39,6 +39,8 @@ class FilePosition(msgspec.Struct, kw_only=True, frozen=True):
     position: int = 0
     count: int = 0
     known_at: int = 0
+    received_at: int = 0
+    """The greatest of this file so far; `known_at` may be later, from an earlier generation."""
 
 
 class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
@@ -61,6 +63,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
         self._size = file.size
         self._records = open_records(Path(file.path), resume.position, resume.count, batch_bytes)
         self._known_at = resume.known_at
+        self._latest_received_at = resume.received_at
         self._alignment = alignment
         self._ahead = Ahead()
         self._received_at = received_at
@@ -96,7 +99,10 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
 
     def snapshot(self) -> FilePosition:
         return FilePosition(
-            position=self._records.position, count=self._records.count, known_at=self._known_at
+            position=self._records.position,
+            count=self._records.count,
+            known_at=self._known_at,
+            received_at=self._latest_received_at,
         )
 
     def _batch(self, records: list[tuple[int, int, Record]], closed: bool = False) -> RawBatch:
@@ -109,14 +115,16 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
         received_at = self._received_at(record)
         if received_at is None or received_at > self._bound_at:
             return self._known_at
-        if received_at > self._known_at:
-            self._known_at = received_at
-        elif self._known_at - received_at > OUT_OF_ORDER_MS:
+        behind = self._latest_received_at - received_at
+        if behind > OUT_OF_ORDER_MS:
             raise InputOutOfOrder(
                 f"{self._name}: record {number + 1}: must be in order of received_at, give or take "
-                f"an hour; got one that is {(self._known_at - received_at) / 3_600_000:.1f} hours "
-                f"behind; run: kizuna sort {self._name}"
+                f"an hour; got one that is {behind / 3_600_000:.1f} hours behind; "
+                f"run: kizuna sort {self._name}"
             )
+        if behind < 0:
+            self._latest_received_at = received_at
+            self._known_at = max(self._known_at, received_at)
         return self._known_at
 
     def _publish(self) -> None:

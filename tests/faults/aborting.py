@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from bytewax._bytewax import cli_main
 from bytewax.recovery import RecoveryConfig
-from run_once import AS_OF, CONFIG
+from run_once import CONFIG
 
 from pipelines import recovery
 from pipelines.assemble import assemble
@@ -48,7 +48,7 @@ def abort_at(number: int) -> None:
 def main(inputs: str, output: Path, number: int) -> None:
     (output / "journal").mkdir(parents=True, exist_ok=True)
     path = output / "journal" / "generations.json"
-    book = journal.load(path, int(time.time() * 1000), AS_OF)
+    book = journal.load(path, int(time.time() * 1000), None)
     generation = journal.next_generation(book, journal.find_inputs([Path(inputs)]))
     journal.save(path, book)
     create_warehouse(output / "warehouse.duckdb")
@@ -61,7 +61,7 @@ def main(inputs: str, output: Path, number: int) -> None:
         config=str(CONFIG),
         generation=generation,
         bound_at=book.as_of,
-        ends_at=AS_OF,
+        ends_at=None,
         epoch_ms=0,
         batch_bytes=262_144,
         parent=0,

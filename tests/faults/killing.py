@@ -94,5 +94,7 @@ def committed(output: Path) -> tuple[int, int]:
     for database in databases:
         database.close()
     with duckdb.connect(str(output / "warehouse.duckdb"), read_only=True) as connection:
-        (position,) = connection.execute("SELECT coalesce(max(position), 0) FROM _sink_position").fetchone()
+        (position,) = connection.execute(
+            "SELECT coalesce(max(position), 0) FROM _sink_position"
+        ).fetchone()
     return epoch, position

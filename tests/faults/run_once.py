@@ -1,11 +1,13 @@
-"""`python run_once.py INPUTS OUTPUT WORKERS EPOCH_MS BATCH_BYTES`: one run, in small batches."""
+"""`python run_once.py INPUTS OUTPUT WORKERS EPOCH_MS BATCH_BYTES`: one run, in small batches.
+
+Time ends with the input.
+"""
 
 import sys
 from pathlib import Path
 
 from pipelines.launch import RunOptions, run
 
-AS_OF = 1_798_761_600_000
 CONFIG = Path(__file__).parent.parent.parent / "config"
 
 if __name__ == "__main__":
@@ -15,7 +17,6 @@ if __name__ == "__main__":
         output=Path(output),
         config=CONFIG,
         workers=int(workers),
-        as_of=AS_OF,
         epoch_ms=int(epoch_ms),
         batch_bytes=int(batch_bytes),
     )

@@ -35,23 +35,26 @@ def test_more_files_in_a_later_run(traffic, undisturbed, tmp_path):
 
 
 def split(traffic, inputs):
-    """Each file in two, at one instant of `received_at` for all of them."""
+    """Each file in two, at one instant of `known_at` for all of them."""
     files = sorted(traffic.rglob("*.jsonl"))
-    times = sorted(received(line) for file in files for line in file.open("rb"))
+    times = sorted(at for file in files for at, _ in known(file))
     middle = times[len(times) // 2]
     halves = [inputs / "first", inputs / "second"]
     for half in halves:
         half.mkdir(parents=True)
     for file in files:
-        lines = file.read_bytes().splitlines(keepends=True)
         for half, early in zip(halves, (True, False), strict=True):
-            part = [line for line in lines if (received(line) < middle) is early]
+            part = [line for at, line in known(file) if (at < middle) is early]
             (half / f"{half.name}-{file.name}").write_bytes(b"".join(part))
     return halves
 
 
-def received(line):
-    return msgspec.json.decode(line)["received_at"]
+def known(file):
+    """Each line with its known_at: the running maximum of received_at."""
+    latest = 0
+    for line in file.read_bytes().splitlines(keepends=True):
+        latest = max(latest, msgspec.json.decode(line)["received_at"])
+        yield latest, line
 
 
 def without_positions(found):

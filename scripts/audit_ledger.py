@@ -1,0 +1,266 @@
+"""The auditor's questions about points: each a count of what it looks at, and what is wrong.
+
+The tables come from `scripts.audit`: those of the warehouse, `records` and `receipts` from the
+raw events, `person_of` from the truth, `programme` with the figures of its YAML file, and
+`shop_baskets` from the data set itself.
+"""
+
+from typing import Final, NamedTuple
+
+
+class Check(NamedTuple):
+    """`looked_at`: SQL of one number; `wrong`: SQL of rows, empty if the promise holds."""
+
+    name: str
+    promise: str
+    looked_at: str
+    wrong: str
+
+
+ISSUED: Final = """
+    SELECT source, event_id, member_id, rule, sum(CASE WHEN debit = 'issued' THEN points
+        ELSE -points END)::BIGINT AS points
+    FROM ledger_entries WHERE 'issued' IN (debit, credit) AND source IS NOT NULL GROUP BY ALL
+"""
+"""What each event earned a member, corrections included; reversals go another way."""
+
+MOVES: Final = """
+    SELECT member_id, lot_id, rule, kind, _seq, credit AS account, points FROM ledger_entries
+    UNION ALL
+    SELECT member_id, lot_id, rule, kind, _seq, debit, -points FROM ledger_entries
+"""
+"""Each entry from the side of both accounts."""
+
+SHOP: Final = (
+    Check(
+        "base_points_of_real_baskets",
+        "a real basket earns its household floor(dollars) once; one that is nobody's earns nothing",
+        "SELECT count(*) FROM truth_baskets WHERE \"real\"",
+        f"""
+        WITH earned AS (
+            SELECT event_id, member_id, points FROM ({ISSUED})
+            WHERE source = 'pos' AND rule = 'base' AND event_id LIKE 'sale-%'
+        ), due AS (
+            SELECT 'sale-' || b.transaction_id AS event_id, b.household_id,
+                CASE WHEN b.attributable THEN 'm-' || b.household_id END AS member_id,
+                CASE WHEN b.attributable THEN s.points ELSE 0 END AS points
+            FROM truth_baskets AS b
+            LEFT JOIN shop_baskets AS s ON s.basket_id::VARCHAR = b.transaction_id
+            WHERE b."real"
+        )
+        SELECT event_id, due.household_id AS household, due.member_id AS should_be,
+            due.points AS should_earn, earned.member_id AS "is", earned.points AS earned
+        FROM due FULL JOIN earned USING (event_id)
+        WHERE due.points IS NULL OR due.points <> coalesce(earned.points, 0)
+            OR (earned.points <> 0 AND earned.member_id IS DISTINCT FROM due.member_id)
+        """,
+    ),
+    Check(
+        "base_points_of_households",
+        "a household's base points are the sum over its attributable baskets",
+        "SELECT count(DISTINCT household_id) FROM truth_baskets WHERE \"real\"",
+        f"""
+        WITH earned AS (
+            SELECT member_id, sum(points) AS points FROM ({ISSUED})
+            WHERE source = 'pos' AND rule = 'base' AND event_id LIKE 'sale-%' GROUP BY ALL
+        ), due AS (
+            SELECT 'm-' || b.household_id AS member_id, sum(s.points) AS points
+            FROM truth_baskets AS b JOIN shop_baskets AS s ON s.basket_id::VARCHAR = b.transaction_id
+            WHERE b."real" AND b.attributable GROUP BY ALL
+        )
+        SELECT member_id, due.points AS should_earn, earned.points AS earned
+        FROM due FULL JOIN earned USING (member_id)
+        WHERE coalesce(due.points, 0) <> coalesce(earned.points, 0)
+        """,
+    ),
+)
+
+LEDGER: Final = (
+    Check(
+        "every_receipt_earns_once",
+        "a sale or order earns by the programme's rates for its lines once, whichever of its "
+        "events comes first",
+        "SELECT count(*) FROM receipts",
+        f"""
+        WITH earned AS (
+            SELECT receipt, sum(points) FILTER (rule = 'base') AS base,
+                coalesce(sum(points) FILTER (rule = 'tier_rate'), 0) AS extra,
+                count(DISTINCT member_id) FILTER (points <> 0) AS members
+            FROM ({ISSUED}) JOIN receipt_events USING (source, event_id) GROUP BY ALL
+        ), owned AS (
+            SELECT DISTINCT receipt FROM receipt_events JOIN owners USING (source, event_id)
+            WHERE member_id IS NOT NULL
+        )
+        SELECT receipt, r.minor_units, base, extra, members
+        FROM receipts AS r LEFT JOIN earned USING (receipt) LEFT JOIN owned USING (receipt)
+        WHERE coalesce(base, 0) <> CASE WHEN owned.receipt IS NULL THEN 0
+                ELSE greatest(0, r.minor_units) // 100 END
+            OR members > 1
+            OR coalesce(extra, 0) NOT IN (SELECT 0 UNION ALL
+                SELECT floor(greatest(0, r.minor_units) * rate / 100)::BIGINT
+                    - greatest(0, r.minor_units) // 100 FROM tier_rates)
+        """,
+    ),
+    Check(
+        "only_known_events_move_points",
+        "an entry with an event behind it names one of the input, and the member whose it was",
+        "SELECT count(*) FROM ledger_entries WHERE source IS NOT NULL",
+        """
+        SELECT entry_id, e.source, e.event_id, e.member_id, p.person
+        FROM ledger_entries AS e LEFT JOIN person_of AS p USING (source, event_id)
+        WHERE e.source IS NOT NULL AND e.member_id IS DISTINCT FROM p.person
+        """,
+    ),
+    Check(
+        "entries_move_points",
+        "an entry moves a positive number of points between two accounts",
+        "SELECT count(*) FROM ledger_entries",
+        """
+        SELECT entry_id, debit, credit, points FROM ledger_entries
+        WHERE points <= 0 OR debit = credit
+            OR debit NOT IN ('issued', 'pending', 'available', 'held', 'redeemed', 'expired',
+                'reversed', 'transferred')
+            OR credit NOT IN ('issued', 'pending', 'available', 'held', 'redeemed', 'expired',
+                'reversed', 'transferred')
+        """,
+    ),
+    Check(
+        "accounts_sum_to_zero",
+        "all accounts of a member together are zero: what was issued is somewhere",
+        "SELECT count(DISTINCT member_id) FROM ledger_entries",
+        f"""
+        WITH accounts AS (
+            SELECT member_id, account, sum(points) AS points FROM ({MOVES}) GROUP BY ALL
+        )
+        SELECT member_id, sum(points) AS points FROM accounts GROUP BY ALL HAVING sum(points) <> 0
+        """,
+    ),
+    Check(
+        "balances_are_their_entries",
+        "available, pending and held of a member are the sums of the ledger's entries",
+        "SELECT count(*) FROM members",
+        f"""
+        WITH folded AS (
+            SELECT member_id, coalesce(sum(points) FILTER (account = 'available'), 0) AS available,
+                coalesce(sum(points) FILTER (account = 'pending'), 0) AS pending,
+                coalesce(sum(points) FILTER (account = 'held'), 0) AS held
+            FROM ({MOVES}) GROUP BY ALL
+        )
+        SELECT member_id, m.available, f.available AS folded_available, m.pending,
+            f.pending AS folded_pending, m.held, f.held AS folded_held
+        FROM members AS m FULL JOIN folded AS f USING (member_id)
+        WHERE m.market IS NULL
+            OR (m.available, m.pending, m.held) IS DISTINCT FROM
+                (coalesce(f.available, 0), coalesce(f.pending, 0), coalesce(f.held, 0))
+        """,
+    ),
+    Check(
+        "never_less_than_nothing",
+        "at no moment is less than nothing pending or held",
+        "SELECT count(*) FROM ledger_entries WHERE 'pending' IN (debit, credit) "
+        "OR 'held' IN (debit, credit)",
+        f"""
+        WITH running AS (
+            SELECT member_id, account, posted_at,
+                sum(points) OVER (PARTITION BY member_id, account ORDER BY posted_at
+                    RANGE UNBOUNDED PRECEDING) AS points
+            FROM ({MOVES}) JOIN (SELECT _seq, posted_at FROM ledger_entries) USING (_seq)
+            WHERE account IN ('pending', 'held')
+        )
+        SELECT DISTINCT * FROM running WHERE points < 0
+        """,
+    ),
+    Check(
+        "lots_are_balances",
+        "what remains in a member's lots is what is pending, held and available, less debts",
+        "SELECT count(*) FROM lots",
+        """
+        WITH left_over AS (SELECT member_id, sum(remaining) AS remaining FROM lots GROUP BY ALL)
+        SELECT member_id, remaining, pending, held, available
+        FROM members LEFT JOIN left_over USING (member_id)
+        WHERE coalesce(remaining, 0) <> pending + held + greatest(available, 0)
+        """,
+    ),
+    Check(
+        "lots_hold_what_was_earned",
+        "a lot's points are what was issued into it less what was reversed; never less than zero, "
+        "never less than what remains",
+        "SELECT count(*) FROM lots",
+        f"""
+        WITH folded AS (
+            SELECT lot_id, -sum(points) FILTER (account IN ('issued', 'reversed')) AS points
+            FROM ({MOVES}) GROUP BY ALL
+        )
+        SELECT lot_id, l.member_id, l.points, l.remaining, f.points AS folded
+        FROM lots AS l LEFT JOIN folded AS f USING (lot_id)
+        WHERE l.points < 0 OR l.remaining < 0 OR l.remaining > l.points
+            OR l.points IS DISTINCT FROM coalesce(f.points, 0)
+        """,
+    ),
+    Check(
+        "returns_take_back_no_more_than_was_earned",
+        "by receipt and rule, what was reversed is at most what was issued",
+        "SELECT count(*) FROM ledger_entries WHERE kind = 'reverse'",
+        f"""
+        SELECT lot_id, rule, -sum(points) FILTER (account = 'issued') AS issued,
+            sum(points) FILTER (account = 'reversed') AS reversed
+        FROM ({MOVES}) WHERE account IN ('issued', 'reversed') GROUP BY ALL
+        HAVING coalesce(reversed, 0) > coalesce(issued, 0) OR coalesce(reversed, 0) < 0
+        """,
+    ),
+    Check(
+        "lots_expire_by_the_calendar",
+        "a lot ends with the month in New York that is six months after it was earned, and nothing "
+        "remains in it then but what is held",
+        "SELECT count(*) FROM lots",
+        """
+        SELECT lot_id, member_id, earned_at, expires_at, remaining
+        FROM lots JOIN members USING (member_id)
+        WHERE expires_at IS DISTINCT FROM timezone('UTC', timezone('America/New_York',
+                date_trunc('month', timezone('America/New_York', timezone('UTC', earned_at)))
+                    + INTERVAL 7 MONTH))
+            OR available_at <> earned_at + INTERVAL 3 DAY
+            OR (remaining > 0 AND held = 0
+                AND expires_at < (SELECT make_timestamp(max(received_at) * 1000) FROM records))
+        """,
+    ),
+    Check(
+        "posted_once",
+        "an event is posted once by line, rule, kind and lot; more is a named correction",
+        "SELECT count(*) FROM ledger_entries",
+        """
+        SELECT source, event_id, line_id, rule, kind, lot_id, debit, count(*) AS times
+        FROM ledger_entries
+        WHERE corrects IS NULL AND event_id IS NOT NULL AND posting <> 'rebooked'
+        GROUP BY ALL HAVING count(*) > 1
+        UNION ALL
+        SELECT 'entry_id', entry_id, NULL, NULL, NULL, NULL, NULL, count(*) FROM ledger_entries
+        GROUP BY ALL HAVING count(*) > 1
+        UNION ALL
+        SELECT 'corrects', c.entry_id, NULL, NULL, NULL, c.corrects, NULL, 0
+        FROM ledger_entries AS c ANTI JOIN ledger_entries AS e ON e.entry_id = c.corrects
+        WHERE c.corrects IS NOT NULL
+        """,
+    ),
+    Check(
+        "redemptions_are_paid",
+        "what a member redeemed is what the captured redemptions cost; what is held, what the "
+        "open ones do",
+        "SELECT count(*) FROM redemptions",
+        f"""
+        WITH folded AS (
+            SELECT member_id, coalesce(sum(points) FILTER (account = 'redeemed'), 0) AS redeemed,
+                coalesce(sum(points) FILTER (account = 'held'), 0) AS held
+            FROM ({MOVES}) GROUP BY ALL
+        ), asked AS (
+            SELECT member_id, coalesce(sum(points) FILTER (status = 'captured'), 0) AS redeemed,
+                coalesce(sum(points) FILTER (status = 'held'), 0) AS held
+            FROM redemptions GROUP BY ALL
+        )
+        SELECT member_id, f.redeemed, a.redeemed AS captured, f.held, a.held AS open
+        FROM folded AS f FULL JOIN asked AS a USING (member_id)
+        WHERE (coalesce(f.redeemed, 0), coalesce(f.held, 0))
+            <> (coalesce(a.redeemed, 0), coalesce(a.held, 0))
+        """,
+    ),
+)

@@ -1,0 +1,177 @@
+"""The auditor's questions about messages: allowed, not too many, not at night, and explained.
+
+Comes in: the tables that `scripts.audit` prepares, `consents` and `time_zones` from the raw
+profile events among them, and the policy of `config/conversation.yaml`.
+"""
+
+from typing import Any, Final
+
+from scripts.audit_ledger import Check
+
+INTERRUPTING: Final = "('push', 'email', 'sms')"
+SENDS: Final = f"""
+    SELECT t.*, timezone(coalesce(z.time_zone, 'America/New_York'),
+        timezone('UTC', t.decided_at)) AS wall
+    FROM triggers AS t LEFT JOIN LATERAL (
+        SELECT arg_max(time_zone, occurred_at) AS time_zone FROM time_zones AS z
+        WHERE z.person = t.member_id AND z.received_at <= epoch_ms(t.decided_at)) AS z ON true
+    WHERE t.action = 'send' AND t.channel IN {INTERRUPTING}
+"""
+"""What interrupts people, with the time on the wall where the member lives."""
+
+MESSAGES: Final = (
+    Check(
+        "marketing_has_consent",
+        "a marketing message goes out only if the member's last word on this channel and purpose, "
+        "as known then, was yes; and it names that word",
+        f"SELECT count(*) FROM sends WHERE purpose = 'marketing' AND channel IN {INTERRUPTING}",
+        """
+        SELECT s.trigger_id, s.member_id, s.channel, s.decided_at, s.consent, c.word
+        FROM sends AS s LEFT JOIN LATERAL (
+            SELECT arg_max({'granted': c.granted, 'event': c.source || '/' || c.event_id},
+                (c.occurred_at, NOT c.granted)) AS word
+            FROM consents AS c
+            WHERE c.person = s.member_id AND c.channel = s.channel AND c.purpose = s.purpose
+                AND c.received_at <= epoch_ms(s.decided_at)) AS c ON true
+        WHERE s.purpose = 'marketing'
+            AND (c.word.granted IS DISTINCT FROM true
+                OR s.consent IS DISTINCT FROM 'opt_in:' || c.word.event)
+        """,
+    ),
+    Check(
+        "a_trigger_is_one_message",
+        "a trigger id stands for one message: sent or shown once, withdrawn or hidden at most once "
+        "and only afterwards, always to the same member on the same channel",
+        "SELECT count(DISTINCT trigger_id) FROM triggers",
+        """
+        SELECT trigger_id, list(action ORDER BY _seq) AS actions, count(DISTINCT
+            (member_id, channel, journey, step, purpose, entry_id)) AS contents
+        FROM triggers GROUP BY ALL
+        HAVING contents > 1 OR count(*) FILTER (action IN ('send', 'show')) <> 1
+            OR count(*) FILTER (action IN ('withdraw', 'hide')) > 1
+            OR arg_min(action, _seq) NOT IN ('send', 'show')
+        """,
+    ),
+    Check(
+        "triggers_have_their_decision",
+        "each message that went out has the one decision that let it out, at the same instant",
+        "SELECT count(*) FROM triggers WHERE action IN ('send', 'show')",
+        """
+        SELECT coalesce(t.trigger_id, d.trigger_id) AS trigger_id, t.action, d.outcome
+        FROM (FROM triggers WHERE action IN ('send', 'show')) AS t
+        FULL JOIN (FROM decisions WHERE outcome IN ('sent', 'shown')) AS d
+            ON d.trigger_id = t.trigger_id
+        WHERE t.trigger_id IS NULL OR d.trigger_id IS NULL
+            OR (t.member_id, t.channel, t.decided_at, t.entry_id) IS DISTINCT FROM
+                (d.member_id, d.channel, d.decided_at, d.entry_id)
+            OR d.outcome <> CASE t.action WHEN 'send' THEN 'sent' ELSE 'shown' END
+        UNION ALL
+        SELECT d.trigger_id, 'decided', outcome FROM decisions AS d
+        WHERE trigger_id IS NOT NULL GROUP BY ALL HAVING count(*) > 1
+        UNION ALL
+        SELECT decision_id, 'decision_id', NULL FROM decisions GROUP BY ALL HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        "withdrawals_have_their_decision",
+        "each message that was withdrawn has the decision that says why",
+        "SELECT count(*) FROM triggers WHERE action = 'withdraw'",
+        """
+        SELECT t.trigger_id, t.member_id, t.decided_at FROM triggers AS t
+        ANTI JOIN decisions AS d ON d.outcome = 'withdrawn' AND d.member_id = t.member_id
+            AND d.entry_id = t.entry_id AND d.channel = t.channel AND d.decided_at = t.decided_at
+        WHERE t.action = 'withdraw'
+        """,
+    ),
+    Check(
+        "one_end_for_a_candidate",
+        "a candidate goes out at most once on one of its channels, and what was queued is decided "
+        "once its quiet hours are over",
+        f"SELECT count(*) FROM (SELECT DISTINCT entry_id, step FROM decisions WHERE channel IN "
+        f"{INTERRUPTING})",
+        f"""
+        SELECT member_id, journey, step, entry_id, 'sent twice' AS what
+        FROM decisions WHERE outcome = 'sent' AND channel IN {INTERRUPTING}
+        GROUP BY ALL HAVING count(*) > 1
+        UNION ALL
+        SELECT q.member_id, q.journey, q.step, q.entry_id, 'queued for ever'
+        FROM decisions AS q ANTI JOIN decisions AS d ON d.entry_id = q.entry_id AND d.step = q.step
+            AND d.decided_at > q.decided_at AND d.outcome <> 'queued'
+        WHERE q.outcome = 'queued' AND (q.inputs->>'until')::BIGINT
+            < (SELECT max(received_at) FROM records)
+        UNION ALL
+        SELECT member_id, any_value(journey), any_value(step), any_value(entry_id),
+            'two of a purpose at one instant'
+        FROM sends GROUP BY member_id, purpose, decided_at HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        "just_bought_is_not_advertised",
+        "no cart reminder goes to somebody who bought since the cart's last change",
+        "SELECT count(*) FROM sends WHERE journey = 'cart_reminder'",
+        """
+        SELECT s.trigger_id, s.member_id, s.decided_at, o.event_id
+        FROM sends AS s JOIN journeys AS j USING (entry_id)
+        JOIN event_owners AS o ON o.member_id = s.member_id AND o.type IN ('sale', 'order_placed')
+            AND o.known_at < s.decided_at
+        JOIN records AS r ON r.source = o.source AND r.event_id = o.event_id
+            AND make_timestamp(r.occurred_at * 1000) > j.entered_at
+        WHERE s.journey = 'cart_reminder'
+        """,
+    ),
+)
+
+
+def caps(policy: dict[str, Any]) -> list[Check]:
+    """A check for each cap of the policy; failed deliveries don't count."""
+    checks = []
+    for cap in policy["caps"]:
+        chosen = ["trigger_id NOT IN (SELECT trigger_id FROM deliveries WHERE state = 'failed')"]
+        for field, column in (("channels", "channel"), ("purposes", "purpose")):
+            if field in cap:
+                chosen.append(f"{column} IN ({', '.join(map(repr, cap[field]))})")
+        counted = " AND ".join(chosen)
+        if "calendar" in cap:
+            wrong = f"""
+                SELECT member_id, date_trunc('{cap["calendar"]}', wall) AS since, count(*) AS n
+                FROM sends WHERE {counted} GROUP BY ALL HAVING n > {cap["limit"]}
+                """
+        else:
+            wrong = f"""
+                SELECT * FROM (SELECT member_id, decided_at AS until, count(*) OVER (
+                    PARTITION BY member_id ORDER BY decided_at RANGE BETWEEN
+                    INTERVAL {cap["hours"] * 3_600_000 - 1} MILLISECONDS PRECEDING AND CURRENT ROW
+                    ) AS n FROM sends WHERE {counted}) WHERE n > {cap["limit"]}
+                """
+        checks.append(
+            Check(
+                f"cap_{cap['cap']}",
+                f"never more than {cap['limit']} messages in the window of this cap",
+                f"SELECT count(*) FROM sends WHERE {counted}",
+                wrong,
+            )
+        )
+    return checks
+
+
+def quiet_hours(policy: dict[str, Any]) -> list[Check]:
+    """A check for each window of quiet hours."""
+    checks = []
+    for rule in policy["quiet_hours"]:
+        named = "_".join(rule["channels"])
+        chosen = (
+            f"channel IN ({', '.join(map(repr, rule['channels']))}) AND "
+            f"purpose IN ({', '.join(map(repr, rule['purposes']))})"
+        )
+        since, until = (f"TIME '{rule[end]}:00'" for end in ("from", "until"))
+        joined = "OR" if rule["from"] > rule["until"] else "AND"
+        checks.append(
+            Check(
+                f"quiet_hours_{named}",
+                f"nothing between {rule['from']} and {rule['until']} where the member lives",
+                f"SELECT count(*) FROM sends WHERE {chosen}",
+                f"SELECT trigger_id, member_id, channel, wall FROM sends WHERE {chosen} AND "
+                f"(wall::TIME >= {since} {joined} wall::TIME < {until})",
+            )
+        )
+    return checks
