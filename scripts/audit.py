@@ -82,9 +82,13 @@ def _prepare(
     _read_programme(connection, programme)
     _read_events(connection, city / "events", config, excluded)
     connection.execute(
-        "CREATE TEMP TABLE owners AS SELECT source, event_id, unnest(arg_max("
-        "{'member_id': CASE WHEN reason = 'retracted' THEN NULL ELSE member_id END, "
-        "'reason': reason}, _seq)) FROM event_owners GROUP BY ALL"
+        """
+        CREATE TEMP TABLE owners AS
+        SELECT source, event_id, last.* FROM (
+            SELECT source, event_id, arg_max({'reason': reason, 'member_id': CASE
+                WHEN reason = 'retracted' THEN NULL ELSE member_id END}, _seq) AS last
+            FROM event_owners GROUP BY ALL)
+        """
     )
     connection.execute(f"CREATE TEMP TABLE sends AS {SENDS}")
     if not connection.execute('SELECT count(*) FROM truth_baskets WHERE "real"').fetchall()[0][0]:
@@ -115,7 +119,7 @@ def _read_events(
         f"""
         CREATE TEMP TABLE records AS
         SELECT source, event_id, type, least(occurred_at, received_at) AS occurred_at, received_at,
-            identifiers->>'member_id' IS NOT NULL AS has_member_id, payload,
+            (identifiers->>'member_id') IS NOT NULL AS has_member_id, payload,
             CASE WHEN type IN ('page_viewed', 'screen_viewed', 'product_viewed', 'searched',
                 'cart_updated', 'checkout_started', 'signed_in', 'signed_out', 'ad_clicked',
                 'app_opened', 'reward_viewed', 'store_visited', 'store_left')
@@ -165,7 +169,7 @@ def _read_events(
         CREATE TEMP TABLE time_zones AS
         SELECT r.occurred_at, r.received_at, p.person, payload->>'time_zone' AS time_zone
         FROM records AS r JOIN person_of AS p USING (source, event_id)
-        WHERE r.type IN ('enrolled', 'profile_updated') AND payload->>'time_zone' IS NOT NULL
+        WHERE r.type IN ('enrolled', 'profile_updated') AND (payload->>'time_zone') IS NOT NULL
         """
     )
 

@@ -40,47 +40,47 @@ MESSAGES: Final = (
     ),
     Check(
         "a_trigger_is_one_message",
-        "a trigger id stands for one message: sent or shown once, withdrawn or hidden at most once "
-        "and only afterwards, always to the same member on the same channel",
-        "SELECT count(DISTINCT trigger_id) FROM triggers",
+        "a trigger id stands for one row; a withdrawal names a message that went out before it to "
+        "the same member on the same channel, and no message is withdrawn twice",
+        "SELECT count(*) FROM triggers",
         """
-        SELECT trigger_id, list(action ORDER BY _seq) AS actions, count(DISTINCT
-            (member_id, channel, journey, step, purpose, entry_id)) AS contents
-        FROM triggers GROUP BY ALL
-        HAVING contents > 1 OR count(*) FILTER (action IN ('send', 'show')) <> 1
-            OR count(*) FILTER (action IN ('withdraw', 'hide')) > 1
-            OR arg_min(action, _seq) NOT IN ('send', 'show')
+        SELECT trigger_id, NULL AS withdraws, count(*) AS times FROM triggers
+        GROUP BY ALL HAVING times > 1
+        UNION ALL
+        SELECT w.trigger_id, w.data->>'withdraws', count(s.trigger_id)
+        FROM triggers AS w LEFT JOIN triggers AS s ON s.trigger_id = (w.data->>'withdraws')
+            AND s.action = CASE w.action WHEN 'hide' THEN 'show' ELSE 'send' END
+            AND s.decided_at <= w.decided_at AND (s.member_id, s.channel, s.entry_id, s.step)
+                = (w.member_id, w.channel, w.entry_id, w.step)
+        WHERE w.action IN ('withdraw', 'hide') GROUP BY ALL HAVING count(s.trigger_id) <> 1
+        UNION ALL
+        SELECT 'withdrawn twice', data->>'withdraws', count(*) FROM triggers
+        WHERE action IN ('withdraw', 'hide') GROUP BY ALL HAVING count(*) > 1
         """,
     ),
     Check(
         "triggers_have_their_decision",
-        "each message that went out has the one decision that let it out, at the same instant",
-        "SELECT count(*) FROM triggers WHERE action IN ('send', 'show')",
+        "each trigger has the one decision that let it out, at the same instant, and the reverse",
+        "SELECT count(*) FROM triggers",
         """
-        SELECT coalesce(t.trigger_id, d.trigger_id) AS trigger_id, t.action, d.outcome
-        FROM (FROM triggers WHERE action IN ('send', 'show')) AS t
-        FULL JOIN (FROM decisions WHERE outcome IN ('sent', 'shown')) AS d
+        SELECT coalesce(t.trigger_id, d.trigger_id) AS trigger_id, t.action, d.outcome, d.reason
+        FROM triggers AS t FULL JOIN (FROM decisions WHERE trigger_id IS NOT NULL) AS d
             ON d.trigger_id = t.trigger_id
         WHERE t.trigger_id IS NULL OR d.trigger_id IS NULL
-            OR (t.member_id, t.channel, t.decided_at, t.entry_id) IS DISTINCT FROM
-                (d.member_id, d.channel, d.decided_at, d.entry_id)
-            OR d.outcome <> CASE t.action WHEN 'send' THEN 'sent' ELSE 'shown' END
+            OR (t.member_id, t.channel, t.decided_at, t.entry_id, t.journey, t.step)
+                IS DISTINCT FROM
+                (d.member_id, d.channel, d.decided_at, d.entry_id, d.journey, d.step)
+            OR d.outcome <> CASE t.action WHEN 'send' THEN 'sent' WHEN 'show' THEN 'shown'
+                ELSE 'withdrawn' END
         UNION ALL
-        SELECT d.trigger_id, 'decided', outcome FROM decisions AS d
+        SELECT trigger_id, 'decided twice', NULL, NULL FROM decisions
         WHERE trigger_id IS NOT NULL GROUP BY ALL HAVING count(*) > 1
         UNION ALL
-        SELECT decision_id, 'decision_id', NULL FROM decisions GROUP BY ALL HAVING count(*) > 1
-        """,
-    ),
-    Check(
-        "withdrawals_have_their_decision",
-        "each message that was withdrawn has the decision that says why",
-        "SELECT count(*) FROM triggers WHERE action = 'withdraw'",
-        """
-        SELECT t.trigger_id, t.member_id, t.decided_at FROM triggers AS t
-        ANTI JOIN decisions AS d ON d.outcome = 'withdrawn' AND d.member_id = t.member_id
-            AND d.entry_id = t.entry_id AND d.channel = t.channel AND d.decided_at = t.decided_at
-        WHERE t.action = 'withdraw'
+        SELECT decision_id, 'decision_id twice', NULL, NULL FROM decisions
+        GROUP BY ALL HAVING count(*) > 1
+        UNION ALL
+        SELECT decision_id, 'sent without a trigger', outcome, reason FROM decisions
+        WHERE outcome IN ('sent', 'shown') AND trigger_id IS NULL
         """,
     ),
     Check(

@@ -5,7 +5,7 @@ import random
 
 from killing import committed, hashes, kill_at, run
 
-KILLS = int(os.environ.get("KIZUNA_TEST_KILLS", "8"))
+KILLS = int(os.environ.get("KIZUNA_TEST_KILLS", "25"))
 SEED = int(os.environ.get("KIZUNA_TEST_SEED", "20170101"))
 
 

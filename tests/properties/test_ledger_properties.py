@@ -93,7 +93,7 @@ def histories(draw: Any) -> list[Told]:
         told.append(Told(gift, gift.occurred_at, False))
     for number in range(count):
         at = start + draw(st.integers(0, 60 * 24 * 4)) * 15 * MINUTE + number
-        delay = draw(st.sampled_from([0, 0, 0, 4000, HOUR, 2 * DAY, 9 * DAY, 16 * DAY]))
+        delay = draw(st.sampled_from([0, 0, 0, 4000, HOUR, 2 * DAY, 9 * DAY, 17 * DAY]))
         kind = draw(
             st.sampled_from(
                 "sale sale sale return return redeem redeem settle settle adjust order".split()
@@ -155,9 +155,9 @@ def histories(draw: Any) -> list[Told]:
         told.append(Told(one, at + delay, False))
         if kind in ("sale", "return") and draw(st.integers(0, 5)) == 0:
             gone = at + delay + draw(st.integers(0, 40)) * HOUR
-            if gone - at <= 16 * DAY:
+            if gone - at <= 17 * DAY:
                 told.append(Told(one, gone, True))
-                if draw(st.booleans()) and gone + HOUR - at <= 16 * DAY:
+                if draw(st.booleans()) and gone + HOUR - at <= 17 * DAY:
                     told.append(Told(one, gone + HOUR, False))
     return told
 

@@ -375,6 +375,27 @@ def test_lots_are_spent_in_the_order_of_their_expiry() -> None:
     ]
 
 
+def test_what_expires_first_is_spent_first_and_what_never_expires_last() -> None:
+    def version(number: int, at: int, expiry: Expiry) -> Any:
+        since = datetime.fromtimestamp(day(at) / 1000, timezone.utc)
+        return terms(version=number, effective_from=since, expiry=expiry, pending_days=0)
+
+    till = Till(
+        accrue(
+            version(1, -1, Expiry()),
+            version(2, 1, Expiry(mode="fixed", months=6)),
+            version(3, 2, Expiry(mode="fixed", months=1)),
+        )
+    ).play(sale("t", day(0), 1000), sale("u", day(1), 1000), sale("v", day(2), 1000))
+    till.play(redeem("d", day(5), 25))
+    lot_of = {one.lot_id: one.event_id for one in of(till, kind="earn")}
+    assert [(lot_of[one.lot_id], one.points) for one in of(till, kind="redeem")] == [
+        ("e-v", 10),
+        ("e-u", 10),
+        ("e-t", 5),
+    ]
+
+
 # Redemptions
 
 
@@ -556,6 +577,8 @@ def test_a_hold_released_after_its_lot_expired_expires() -> None:
     assert points(till, "held", "expired", "available") == (4, 6, 0)
     till.play(settle("release", "d", day(41)))
     assert points(till, "held", "expired", "available") == (0, 10, 0)
+    assert [(one.points, one.occurred_at) for one in of(till, kind="expire")][1] == (4, day(41))
+    assert len({one.entry_id for one in till.entries}) == len(till.entries)
 
 
 def test_adjustments_carry_their_reason() -> None:

@@ -99,7 +99,8 @@ def test_shares_add_up_and_are_fair(points: int, weights: list[int]) -> None:
 
 
 def test_totals_follow_the_masks() -> None:
-    assert totals_by_rule([(100, -1), (10, 0b01), (1, 0b10), (1000, 0)], 2) == [110, 101]
+    assert totals_by_rule([100, 10, 1, 1000], [-1, 0b01, 0b10, 0], 2) == [110, 101]
+    assert totals_by_rule([100, 10], [-1, -1], 2) == [110, 110]
 
 
 def test_base_and_tier_rate_stand_in_the_table_of_rules() -> None:

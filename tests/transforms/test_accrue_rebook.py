@@ -155,6 +155,20 @@ def test_a_hold_whose_points_are_withdrawn_is_backed_by_the_next_ones() -> None:
     assert till.available == 10
 
 
+def test_a_hold_is_backed_twice_by_one_lot() -> None:
+    rules = terms(pending_days=0, hold_minutes=3 * 24 * 60)
+    bought = sale("t", day(0), 2000)
+    till = Till(accrue(rules)).play(adjust("x", day(0.1), 50), bought)
+    till.play(redeem("b", day(1), 30, hold=True), redeem("a", day(1), 40, hold=True))
+    till.late(bought, day(1.1), retract=True)
+    assert till.state.current.unbacked == 20
+    till.play(settle("release", "b", day(1.2)))
+    (lot,) = till.state.current.lots.values()
+    assert (lot.remaining, lot.held, till.state.current.unbacked) == (50, 40, 0)
+    till.play(settle("capture", "a", day(1.3)))
+    assert till.balances()["redeemed"] == 40 and till.available == 10
+
+
 def test_a_hold_that_was_never_backed_is_released_without_trace() -> None:
     rules = terms(pending_days=0, hold_minutes=3 * 24 * 60)
     bought = sale("t", day(0), 10_000)

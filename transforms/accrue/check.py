@@ -36,8 +36,10 @@ def quote_example(plan: Plan, example: Example) -> dict[str, int]:
     """What the lines of an example earn, by rule; rules that earn nothing are left out."""
     at = example.given.at
     terms = plan.versions[-1] if at is None else plan.terms_at(round(at.timestamp() * 1000))
-    lines = [(line.amount, terms.mask(line.sku, line.category)) for line in example.given.lines]
-    totals = totals_by_rule(lines, len(terms.rules))
+    lines = example.given.lines
+    amounts = [line.amount for line in lines]
+    masks = [terms.mask(line.sku, line.category) for line in lines]
+    totals = totals_by_rule(amounts, masks, len(terms.rules))
     earned = rate(terms.rules, example.given.tier or terms.levels[0], totals)
     by_rule: dict[str, int] = {}
     for rule, points in zip(terms.rules, earned, strict=True):

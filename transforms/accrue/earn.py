@@ -5,6 +5,8 @@ earns once, whichever of its events comes first; each rule is rounded once a rec
 share is zero gets no entry; all rules of a receipt earn into one lot.
 """
 
+from itertools import compress
+
 from xxhash import xxh3_128_hexdigest
 
 from schemas.ledger import Account as AccountName
@@ -12,7 +14,7 @@ from schemas.ledger import LedgerEntry
 from transforms.accrue import tiers
 from transforms.accrue.book import Book, lot_id, opening
 from transforms.accrue.lots import open_lot
-from transforms.accrue.rate import EVERY_RULE, rate, share, totals_by_rule
+from transforms.accrue.rate import rate, share, totals_by_rule
 from transforms.accrue.reverse_return import match_parked
 from transforms.accrue.state import BasketLine, OpenLot, Purchased, Receipt
 
@@ -24,17 +26,17 @@ def purchase(book: Book, fact: Purchased) -> None:
     account, terms = book.account, book.terms
     lines = book.baskets[book.cause].lines
     tier = account.tier or terms.levels[0]
-    totals = totals_by_rule([(line.amount, line.rules) for line in lines], len(terms.rules))
-    earned = rate(terms.rules, tier, totals)
+    amounts = [line.amount for line in lines]
+    masks = [line.rules for line in lines]
+    earned = rate(terms.rules, tier, totals_by_rule(amounts, masks, len(terms.rules)))
     account.receipts[fact.receipt_id] = Receipt(
         at=fact.at, basket=book.cause, tier=tier, version=terms.version, earned=earned
     )
     if fact.other_id is not None:
         account.other_names[fact.other_id] = fact.receipt_id
     if any(earned):
-        _post(book, lines, earned)
-    spend = sum(line.amount for line in lines if line.rules)
-    tiers.count(book, terms, terms.qualifying(earned), spend, 1)
+        _post(book, lines, amounts, masks, earned)
+    tiers.count(book, terms, terms.qualifying(earned), sum(compress(amounts, masks)), 1)
     if account.parked:
         match_parked(book, fact.receipt_id, fact.other_id)
 
@@ -54,7 +56,9 @@ def _known(book: Book, fact: Purchased) -> bool:
     return False
 
 
-def _post(book: Book, lines: list[BasketLine], earned: list[int]) -> None:
+def _post(
+    book: Book, lines: list[BasketLine], amounts: list[int], masks: list[int], earned: list[int]
+) -> None:
     """Open the receipt's lot and write its entries: the hottest loop of accrue, hence inlined."""
     terms, at = book.terms, book.at
     lot = lot_id(book.member_id, book.cause)
@@ -63,7 +67,7 @@ def _post(book: Book, lines: list[BasketLine], earned: list[int]) -> None:
     for place, rule in enumerate(terms.rules):
         if not earned[place]:
             continue
-        shared = share(earned[place], _weights(lines, place))
+        shared = share(earned[place], _weights(amounts, masks, place))
         prefix = opening(rule.kind, rule.name, "")
         if not first:
             first = next(
@@ -111,8 +115,6 @@ def _post(book: Book, lines: list[BasketLine], earned: list[int]) -> None:
     )
 
 
-def _weights(lines: list[BasketLine], place: int) -> list[int]:
+def _weights(amounts: list[int], masks: list[int], place: int) -> list[int]:
     """What each line counts for a rule."""
-    return [
-        line.amount if line.rules == EVERY_RULE or line.rules >> place & 1 else 0 for line in lines
-    ]
+    return [amount if mask >> place & 1 else 0 for amount, mask in zip(amounts, masks, strict=True)]

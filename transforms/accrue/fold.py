@@ -54,13 +54,17 @@ def enter(book: Book, fact: AnyFact) -> None:
 
 def next_due(account: Account) -> int | None:
     """When the next timer of an account is due."""
-    dues = [*account.holds.values(), *account.pending.values(), *account.expiring]
-    review = tiers.review_due(account)
-    if review is not None:
-        dues.append(review)
-    if account.grace_ends:
-        dues.append(account.grace_ends)
-    return min(dues) if dues else None
+    due = tiers.review_due(account)
+    if account.grace_ends and (due is None or account.grace_ends < due):
+        due = account.grace_ends
+    for first in (
+        account.pending and min(account.pending.values()),
+        account.expiring and min(account.expiring),
+        account.holds and min(account.holds.values()),
+    ):
+        if first and (due is None or first < due):
+            due = first
+    return due
 
 
 def fire(book: Book, until: int) -> list[str]:

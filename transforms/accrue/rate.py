@@ -100,16 +100,14 @@ def rate(rules: Sequence[Rule], tier: str, totals: Sequence[int]) -> list[int]:
     return earned
 
 
-def totals_by_rule(lines: Sequence[tuple[int, int]], rules: int) -> list[int]:
-    """Eligible amount by rule, of lines (amount, mask)."""
-    everything = sum(amount for amount, mask in lines if mask == EVERY_RULE)
-    totals = [everything] * rules
-    for amount, mask in lines:
-        if mask != EVERY_RULE and mask:
-            for place in range(rules):
-                if mask >> place & 1:
-                    totals[place] += amount
-    return totals
+def totals_by_rule(amounts: Sequence[int], masks: Sequence[int], rules: int) -> list[int]:
+    """Eligible amount by rule, of lines with these amounts and masks."""
+    if all(mask == EVERY_RULE for mask in masks):
+        return [sum(amounts)] * rules
+    return [
+        sum(amount for amount, mask in zip(amounts, masks, strict=True) if mask >> place & 1)
+        for place in range(rules)
+    ]
 
 
 def share(points: int, weights: Sequence[int]) -> list[int]:

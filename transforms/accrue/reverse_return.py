@@ -195,10 +195,10 @@ def _dues(book: Book, receipt: Receipt, lines: list[BasketLine]) -> list[int]:
     1.25 a unit); such a gain is set off, so that nothing is ever earned by returning.
     """
     terms = book.plan.version(receipt.version)
-    kept = [
-        (line.amount - receipt.returned.get(line.line_id, [0, 0])[1], line.rules) for line in lines
-    ]
-    earned_by_kept = rate(terms.rules, receipt.tier, totals_by_rule(kept, len(terms.rules)))
+    kept = [line.amount - receipt.returned.get(line.line_id, [0, 0])[1] for line in lines]
+    masks = [line.rules for line in lines]
+    totals = totals_by_rule(kept, masks, len(terms.rules))
+    earned_by_kept = rate(terms.rules, receipt.tier, totals)
     before = receipt.reversed or [0] * len(terms.rules)
     dues = [
         earned - still - gone

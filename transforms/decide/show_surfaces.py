@@ -23,7 +23,8 @@ BALANCE = "balance"
 
 
 def show_step(turn: Turn, plan: Plan, passage: Passage) -> None:
-    """A show step: each of its surfaces for itself."""
+    """A show step: each of its surfaces for itself. One that the member doesn't have is no
+    candidate: a row for each would say a million times that most people have no app."""
     spec = plan.steps[passage.step].show
     assert spec is not None
     state = turn.state
@@ -36,7 +37,8 @@ def show_step(turn: Turn, plan: Plan, passage: Passage) -> None:
         shut = first_shut(turn, candidate, surface)
         inputs: dict[str, Any] = {"state_version": state.version}
         if shut is not None:
-            turn.decide(candidate.origin, surface, "suppressed", shut[0], inputs | shut[1])
+            if shut[0] != "unreachable":
+                turn.decide(candidate.origin, surface, "suppressed", shut[0], inputs | shut[1])
             continue
         trigger_id = turn.trigger_id(candidate.origin, surface)
         turn.decide(candidate.origin, surface, "shown", "ok", inputs, trigger_id=trigger_id)
