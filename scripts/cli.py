@@ -9,6 +9,8 @@ import sys
 import typer
 
 from scripts.commands.bench import benches
+from scripts.commands.consume import consume
+from scripts.commands.demo import demo
 from scripts.commands.fit import fits
 from scripts.commands.flow import run, sort
 from scripts.commands.traffic import generate, imports
@@ -20,13 +22,15 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="The real-time core of a retail loyalty programme: one person, one balance, one "
-    "conversation.\n\nNew here? `kizuna generate --members 200 --days 30 --output city`, "
-    "then `kizuna run --input city/events --output out`.",
+    "conversation.\n\nNew here? `kizuna demo`. Your own traffic: `kizuna generate --members 200 "
+    "--days 30 --output city`, then `kizuna run --input city/events --output out`.",
 )
+app.command("demo")(demo)
 app.command("run")(run)
 app.command("generate")(generate)
 app.add_typer(imports, name="import")
 app.command("sort")(sort)
+app.command("consume")(consume)
 app.add_typer(fits, name="fit")
 app.add_typer(benches, name="bench")
 
@@ -47,13 +51,16 @@ def exit_code(error: Exception) -> int | None:
     """2: what was asked for can't be; 1: it failed on the way; None: a bug."""
     from config.problems import ConfigError  # noqa: PLC0415
     from pipelines.processes import RunRefused, WorkerFailed  # noqa: PLC0415
+    from scripts.consume import NotATrigger  # noqa: PLC0415
+    from scripts.day.surfaces import SurfacesDisagree  # noqa: PLC0415
     from scripts.fit_churn import ReceiptsRefused  # noqa: PLC0415
     from scripts.traffic.city import OutputExists  # noqa: PLC0415
     from scripts.traffic.completejourney import MissingData  # noqa: PLC0415
 
     if isinstance(error, ConfigError | RunRefused | ReceiptsRefused | OutputExists | MissingData):
         return 2
-    return 1 if isinstance(error, WorkerFailed | OSError) else None
+    failed = WorkerFailed | SurfacesDisagree | NotATrigger | OSError
+    return 1 if isinstance(error, failed) else None
 
 
 if __name__ == "__main__":

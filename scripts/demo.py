@@ -44,6 +44,11 @@ def demo(
     console: Console, output: Path, households: int | None, workers: int, progress_bar: Bar
 ) -> None:
     """Import, run, report, live one member's day, and say what to try next."""
+    console.print(
+        "A year of a real grocer's loyalty data: 1. import it with simulated web and app traffic "
+        "2. run it through the pipeline 3. report 4. one member's day\n",
+        highlight=False,
+    )
     took: dict[str, float] = {}
     with _timed(took, "input"):
         reused = make_input(output, households, progress_bar)
@@ -62,11 +67,12 @@ def demo(
         steps, day = members_day.live_through(output / "run", DEFAULT_CONFIG, workers, progress)
     members_day.tell(console, output / "run", steps)
     console.rule("[bold]Done")
+    rate = summary.records / summary.seconds
     console.print(
-        f"input {took['input']:.1f} s · the run {summary.seconds:.1f} s, {summary.records:,} events, "
-        f"[bold]{summary.records / summary.seconds:,.0f} events/s[/] with {workers} "
+        f"input {took['input']:.1f} s · [bold]the run {summary.seconds:.1f} s, "
+        f"{summary.records:,} events, {rate:,.0f} events/s[/] with {workers} "
         f"worker{'s' if workers > 1 else ''} · report {took['report']:.1f} s · "
-        f"the day {day.seconds:.1f} s, {day.records} events",
+        f"the day {day.seconds:.1f} s",
         highlight=False,
     )
     console.print(what_next(output), highlight=False, soft_wrap=True)
@@ -109,15 +115,20 @@ def clear_run(output: Path) -> None:
 
 
 def what_next(output: Path) -> str:
+    """Commands to try, each on a line that can be copied."""
     run = output / "run"
+    views = f"duckdb.connect('{run / 'warehouse.duckdb'}').sql('FROM suppressed_by_reason').show()"
     return f"""
 [bold]What next?[/]
-  kizuna consume --triggers {run / "triggers"} --channel push     be a channel system
-  python -c "import duckdb; duckdb.connect('{run / "warehouse.duckdb"}').sql('FROM suppressed_by_reason').show()"
-  edit config/programmes/grocer.yaml or a journey in config/journeys, and start the demo again
-  kizuna generate --members 1000 --days 30 --output city            other traffic, any size
-  kizuna run --input city/events --output out                       your own events the same way
-Read pipelines/loyalty.py: the program as a table of contents."""
+be a channel system:
+  kizuna consume --triggers {run / "triggers"} --channel push
+ask the warehouse, for example why messages were not sent:
+  python -c "import duckdb; {views}"
+change a rule in config/programmes/grocer.yaml or a journey in config/journeys, and run this again
+make other traffic, of any size, and run it; your own events go the same way:
+  kizuna generate --members 1000 --days 30 --output city
+  kizuna run --input city/events --output out
+read pipelines/loyalty.py: the program as a table of contents"""
 
 
 def _importer() -> str:

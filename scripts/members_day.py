@@ -45,9 +45,10 @@ def tell(console: Console, output: Path, steps: list[Step]) -> None:
     con = duckdb.connect(str(output / "warehouse.duckdb"), read_only=True)
     try:
         console.print(
-            "Each column is read from that channel's own file in "
-            f"{output / 'triggers'}; * changed in this step. Support, till flag, app and web follow "
-            "every change; receipt and messages stay as they were when they were sent.\n",
+            f"Each column is read from that channel's own file in {output / 'triggers'}. App, web, "
+            "till flag and support note follow every change (* in this step); receipt and messages "
+            "stay as they were sent. A dash: nothing was ever shown there; an empty cell: that "
+            "message doesn't say. The wallet's pass comes with a tier.\n",
             style="dim",
             highlight=False,
         )

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from datetime import datetime, timezone
 from typing import Any
 
 import bytewax.operators as op
@@ -31,15 +32,19 @@ from transforms.operator import Operator
 
 EVENTS_A_BATCH = 16_384
 GROUPS = 16
+NEVER = 4_102_444_800_000
+"""The year 2100, ms UTC."""
 
 
 class Tally(msgspec.Struct, kw_only=True):
     events: int = 0
     total: int = 0
+    wake_at: int = NEVER
 
 
 class Count:
-    """Counts what passes and remembers a sum: the least that a stateful step can do."""
+    """Counts what passes, remembers a sum, and keeps one timer that doesn't come due: the least
+    that a step with state and a deadline does, and every step of the product has deadlines."""
 
     state = Tally
 
@@ -58,7 +63,7 @@ class Count:
         return (Send("accrue", body.member_id, body),) if self._sends_on else ()
 
     def next_timer(self, state: Tally) -> int | None:
-        return None
+        return state.wake_at
 
     def on_timer(self, state: Tally, due: int) -> Iterable[Output]:
         return ()
@@ -210,6 +215,9 @@ class OneKey(StatefulBatchLogic[Message, Message, bytes]):
         for each in values:
             self._operator.on_event(self._state, each)
         return values, StatefulBatchLogic.RETAIN
+
+    def notify_at(self) -> datetime | None:
+        return datetime.fromtimestamp(self._state.wake_at / 1000, timezone.utc)
 
     def snapshot(self) -> bytes:
         return msgspec.msgpack.encode(self._state)

@@ -1,4 +1,4 @@
-"""What the warehouse knows about a member's day: owners, messages, why no SMS, where points are from.
+"""What the warehouse knows about a day: whose events, which messages, why no SMS, whence points.
 
 In: a connection to a finished warehouse. Out: rows and sentences; everything in them was read
 there, and every query can be copied and run as it stands.

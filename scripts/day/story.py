@@ -101,7 +101,7 @@ def _ms(first_day: date, day: int, clock: str) -> int:
 
 
 def _lines(written: str, prefix: str) -> Lines:
-    """"COFFEE 1295, CHEESE 1840": category and minor units of each line."""
+    """ "COFFEE 1295, CHEESE 1840": category and minor units of each line."""
     lines: Lines = []
     for number, one in enumerate(written.split(", "), 1):
         category, _, amount = one.rpartition(" ")
@@ -221,9 +221,7 @@ _RETURNS: Final = [
         {
             "return_id": "r-367-12",
             "transaction_id": "367-802",
-            "lines": [
-                {"line_id": PAN, "sku": "367-802-4", "category": "COOKWARE", "amount": 3990}
-            ],
+            "lines": [{"line_id": PAN, "sku": "367-802-4", "category": "COOKWARE", "amount": 3990}],
         },
         SERVICE_DESK,
     )
@@ -252,7 +250,11 @@ SCENES: Final[tuple[tuple[str, str, list[_Act]], ...]] = (
         "web: a page and two products; a cookie, nothing else",
         _BROWSES,
     ),
-    ("She signs in on the web", "web: cookie and email", [_web("09:14:00", "signed_in", {}, **EMAIL)]),
+    (
+        "She signs in on the web",
+        "web: cookie and email",
+        [_web("09:14:00", "signed_in", {}, **EMAIL)],
+    ),
     ("She walks into the shop", "app: a beacon at the entrance; the phone, no name", _IN_THE_SHOP),
     ("She pays at the till", "till: four lines, $80.65, with the card", _BUYS),
     ("She orders online", "web: two lines, $37.75; the cookie", _ORDERS),
@@ -261,6 +263,10 @@ SCENES: Final[tuple[tuple[str, str, list[_Act]], ...]] = (
         "web: cart of two lines; the cookie. Then nothing for four hours",
         _LEAVES_A_CART,
     ),
-    ("She brings a pan back to the shop", "service desk: one line of $39.90, with the card", _RETURNS),
+    (
+        "She brings a pan back to the shop",
+        "service desk: one line of $39.90, with the card",
+        _RETURNS,
+    ),
     ("She calls support", "call centre: a case; the phone number she calls from", _CALLS),
 )

@@ -102,7 +102,10 @@ def tell_chain(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     for entry in rows(con, explain.AFTERWARDS, lot=row["lot_id"]):
         moved = f"{entry['points']}, {entry['debit']} → {entry['credit']}"
         said.append(
-            (entry["kind"], f"{moved}, {_local(entry['posted_at']):%Y-%m-%d %H:%M}, {entry['cause']}")
+            (
+                entry["kind"],
+                f"{moved}, {_local(entry['posted_at']):%Y-%m-%d %H:%M}, {entry['cause']}",
+            )
         )
     _print_lines(console, said)
     console.print()
@@ -122,9 +125,7 @@ def _messages(
 ) -> Iterable[tuple[str, str]]:
     for row in rows(con, explain.MESSAGES, **since):
         went = f"by {NAMES[row['sent']]}" if row["sent"] else "not sent"
-        others = "".join(
-            f"; {NAMES[one['channel']]}: {one['why']}" for one in row["others"] or ()
-        )
+        others = "".join(f"; {NAMES[one['channel']]}: {one['why']}" for one in row["others"] or ())
         yield "message", f"{row['journey']} {_local(row['decided_at']):%H:%M} {went}{others}"
 
 

@@ -80,11 +80,11 @@ class Accrue:
         before = report.totals(state.current)
         book = Book(state.current, state.member_id, plan, state.baskets, due)
         fired = fire(book, due + 1)
-        renumber(state, book.entries, due)
         state.timer = next_due(state.current)
         if not fired:
             return ()
         state.version += 1
+        renumber(state, book.entries, due)
         terms = plan.terms_at(due)
         return [
             *report.rows(state, book),

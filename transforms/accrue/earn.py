@@ -13,10 +13,11 @@ from schemas.ledger import Account as AccountName
 from schemas.ledger import LedgerEntry
 from transforms.accrue import tiers
 from transforms.accrue.book import Book, lot_id, opening
+from transforms.accrue.facts import Purchased
 from transforms.accrue.lots import open_lot
 from transforms.accrue.rate import rate, share, totals_by_rule
 from transforms.accrue.reverse_return import match_parked
-from transforms.accrue.state import BasketLine, OpenLot, Purchased, Receipt
+from transforms.accrue.state import BasketLine, OpenLot, Receipt
 
 
 def purchase(book: Book, fact: Purchased) -> None:

@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from transforms.accrue import earn, lots, redeem, reverse_return, tiers
 from transforms.accrue.book import Book
-from transforms.accrue.state import (
+from transforms.accrue.facts import (
     COMMANDS,
-    Account,
     Adjusted,
     AnyFact,
     Fact,
@@ -22,6 +21,7 @@ from transforms.accrue.state import (
     Returned,
     SettleAsked,
 )
+from transforms.accrue.state import Account
 
 APPLY: Final[dict[type[Fact], Callable[[Book, Any], None]]] = {
     Purchased: earn.purchase,

@@ -11,11 +11,13 @@ from schemas.events import Event
 from schemas.flow import Output
 from transforms.accrue import report
 from transforms.accrue.book import Book, TierMove
+from transforms.accrue.facts import COMMANDS, AnyFact, Purchased, Returned, SettleAsked
 from transforms.accrue.fold import enter, fire, next_due, place
+from transforms.accrue.horizon import advance_base
 from transforms.accrue.programmes import Plan
 from transforms.accrue.read_fact import READERS
 from transforms.accrue.rebook import insert_place, rebook, renumber
-from transforms.accrue.state import COMMANDS, AccrueState, AnyFact, Purchased, Returned, SettleAsked
+from transforms.accrue.state import AccrueState
 
 
 class Posting:
@@ -28,7 +30,8 @@ class Posting:
         self.plan: Final = plan
         self.event: Final = event
         self.known_at: Final = known_at
-        self.horizon_ms: Final = horizon_ms
+        self.since: Final = max(known_at - horizon_ms, state.base_to)
+        """What happened before is beyond the horizon: it can't be inserted or removed any more."""
         self.cause: Final = f"{event.source}/{event.event_id}"
         self.rows: list[Output] = []
         self.tier_moves: list[TierMove] = []
@@ -40,7 +43,7 @@ class Posting:
             self._restore()
             return
         at, late = event.occurred_at, False
-        if at < max(self.known_at - self.horizon_ms, state.base_to):
+        if at < self.since:
             at, late = self.known_at, True
         facts, basket = READERS[event.type](event, at, self.known_at, late, self.plan)
         if basket is not None:
@@ -52,10 +55,11 @@ class Posting:
     def withdraw(self) -> None:
         """Take the event back: it belongs to somebody else.
 
-        Commands stay, since what was answered was answered. A purchase older than the facts is
+        Commands stay, since what was answered was answered. A purchase beyond the horizon is
         taken back like a return of all of it, today; anything else that old is left to staff.
         """
         state = self.state
+        self._move_base()
         mine = [fact for fact in state.facts if self._is_mine(fact)]
         if any(isinstance(fact, Returned) and fact.withdrawal for fact in mine):
             return
@@ -88,6 +92,7 @@ class Posting:
 
     def _restore(self) -> None:
         """A purchase that is here already: nothing, unless it was withdrawn when it was old."""
+        self._move_base()
         facts = self.state.facts
         left = [
             fact
@@ -130,8 +135,15 @@ class Posting:
             self.rows += report.rows(state, book)
             self.tier_moves += book.tier_moves
         else:
-            at = insert_place(facts, fact)
-            self._rebook([*facts[:at], fact, *facts[at:]])
+            self._move_base()
+            at = insert_place(state.facts, fact)
+            self._rebook([*state.facts[:at], fact, *state.facts[at:]])
+
+    def _move_base(self) -> None:
+        """Fold what is beyond the horizon before folding the rest again."""
+        state = self.state
+        if state.facts and state.facts[0].at < self.since:
+            advance_base(state, self.plan, self.since)
 
     def _rebook(self, facts: list[AnyFact]) -> None:
         state = self.state

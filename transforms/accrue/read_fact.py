@@ -10,18 +10,17 @@ from operator import attrgetter
 from typing import Final
 
 from schemas.events import Adjust, Event, Line, Order, Redeem, Return, Sale, Settle
-from transforms.accrue.programmes import Plan
-from transforms.accrue.state import (
+from transforms.accrue.facts import (
     Adjusted,
     AnyFact,
-    Basket,
-    BasketLine,
     Purchased,
     RedeemAsked,
     Returned,
     ReturnedLine,
     SettleAsked,
 )
+from transforms.accrue.programmes import Plan
+from transforms.accrue.state import Basket, BasketLine
 
 Read = tuple[list[AnyFact], Basket | None]
 Reader = Callable[[Event, int, int, bool, Plan], Read]

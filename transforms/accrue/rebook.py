@@ -11,16 +11,10 @@ from msgspec.structs import replace
 
 from schemas.ledger import LedgerEntry
 from transforms.accrue.book import Book, entry_id
+from transforms.accrue.facts import AnyFact
 from transforms.accrue.fold import apply, fire, place
 from transforms.accrue.programmes import Plan
-from transforms.accrue.state import (
-    Account,
-    AccrueState,
-    AnyFact,
-    Posted,
-    decode_account,
-    encode_account,
-)
+from transforms.accrue.state import Account, AccrueState, Posted, decode_account, encode_account
 
 
 def insert_place(facts: list[AnyFact], fact: AnyFact) -> int:

@@ -12,9 +12,10 @@ capture, release: hold_not_found, already_captured, exists (released before), ho
 from schemas.ledger import RedemptionCode
 from transforms.accrue import lots
 from transforms.accrue.book import Book, Request, lot_id, opening
+from transforms.accrue.facts import Adjusted, RedeemAsked, SettleAsked
 from transforms.accrue.local_time import MINUTE_MS
 from transforms.accrue.lots import UNBACKED
-from transforms.accrue.state import Adjusted, Answered, OpenLot, RedeemAsked, SettleAsked
+from transforms.accrue.state import Answered, OpenLot
 
 
 def redeem(book: Book, fact: RedeemAsked) -> None:

@@ -6,24 +6,18 @@ receipt, at the tier and terms recorded on it, so it never exceeds what was earn
 never add up; an excess return has no effect; a return whose purchase isn't known waits for it as
 long as returns are accepted.
 
-How much of a line came back: the amount refunded, at most what is left of it; without an amount,
-the quantity's part; when all units are back, the whole line, whatever was refunded.
-
 Points that expired meanwhile are taken from `expired`; then the lot's own free points go, then
 those of other lots, then the balance turns negative (or, by policy, the rest is forgiven).
 """
 
-from collections.abc import Iterable
-
 from schemas.ledger import Account as AccountName
 from transforms.accrue import tiers
 from transforms.accrue.book import Book, lot_id
+from transforms.accrue.facts import Returned, ReturnedLine
 from transforms.accrue.lots import allocate, free_changes, spend
+from transforms.accrue.match_return import Back, match, open_receipts
 from transforms.accrue.rate import rate, share, totals_by_rule
-from transforms.accrue.state import BasketLine, Parked, Receipt, Returned, ReturnedLine
-
-Back = dict[str, dict[str, int]]
-"""Amount that came back, by receipt and line."""
+from transforms.accrue.state import BasketLine, Parked, Receipt
 
 
 def take_back(book: Book, fact: Returned) -> None:
@@ -31,7 +25,7 @@ def take_back(book: Book, fact: Returned) -> None:
     back: Back = {}
     wanted: list[ReturnedLine | None] = [None] if fact.whole else list(fact.lines)
     for line in wanted:
-        rest = _match(book, fact.receipt_id, line, _open_receipts(book, fact.receipt_id), back)
+        rest = match(book, fact.receipt_id, line, open_receipts(book, fact.receipt_id), back)
         if rest:
             book.account.parked.append(
                 Parked(
@@ -63,99 +57,13 @@ def match_parked(book: Book, *names: str | None) -> None:
             rest: ReturnedLine | bool = True
             if parked.receipt_id is None or parked.receipt_id in names:
                 only = [(receipt_id, account.receipts[receipt_id])]
-                rest = _match(book, parked.receipt_id, parked.line, only, back)
+                rest = match(book, parked.receipt_id, parked.line, only, back)
             if rest:
                 parked.line = parked.line if rest is True else rest
                 account.parked.append(parked)
         if back:
             book.on_behalf_of(at, source, event_id, group[0].occurred_at, posting == "late")
             _reverse_all(book, back)
-
-
-def _open_receipts(book: Book, receipt_id: str | None) -> list[tuple[str, Receipt]]:
-    """The receipt of that name, or all, the latest first; none that is too old for a return."""
-    account = book.account
-    since = book.at - book.plan.returns_ms
-    if receipt_id is not None:
-        name = account.other_names.get(receipt_id, receipt_id)
-        receipt = account.receipts.get(name)
-        return [] if receipt is None or receipt.at < since else [(name, receipt)]
-    found = [(name, one) for name, one in account.receipts.items() if one.at >= since]
-    return sorted(found, key=lambda pair: (pair[1].at, pair[0]), reverse=True)
-
-
-def _match(
-    book: Book,
-    receipt_id: str | None,
-    wanted: ReturnedLine | None,
-    receipts: Iterable[tuple[str, Receipt]],
-    back: Back,
-) -> ReturnedLine | bool:
-    """Mark a wanted line as returned on `receipts`, adding the amounts to `back`.
-
-    Returned: True, nothing fits; False, it is dealt with; a line: what is left to look for.
-    """
-    if receipt_id is None and wanted is not None:
-        return _match_by_sku(book, wanted, receipts, back)
-    for name, receipt in receipts:
-        lines = book.baskets[receipt.basket].lines
-        if wanted is None:
-            for line in lines:
-                _mark(name, receipt, line, line.quantity, line.amount, back)
-        else:
-            meant = next((line for line in lines if line.line_id == wanted.line_id), None)
-            if meant is None:
-                _match_by_sku(book, wanted, [(name, receipt)], back)
-            else:
-                _mark(name, receipt, meant, wanted.quantity, wanted.amount, back)
-        return False
-    return True
-
-
-def _match_by_sku(
-    book: Book, wanted: ReturnedLine, receipts: Iterable[tuple[str, Receipt]], back: Back
-) -> ReturnedLine | bool:
-    """The member's latest units of a product that are not returned yet."""
-    quantity, amount = max(1, wanted.quantity), wanted.amount
-    fits = False
-    for name, receipt in receipts:
-        for line in book.baskets[receipt.basket].lines:
-            if line.sku != wanted.sku or not quantity:
-                continue
-            units = min(quantity, line.quantity - receipt.returned.get(line.line_id, [0, 0])[0])
-            if units <= 0:
-                continue
-            part = amount * units // quantity
-            _mark(name, receipt, line, units, part, back)
-            quantity -= units
-            amount -= part
-            fits = True
-    if not quantity:
-        return False
-    if not fits:
-        return True
-    return ReturnedLine(line_id=wanted.line_id, sku=wanted.sku, quantity=quantity, amount=amount)
-
-
-def _mark(
-    name: str, receipt: Receipt, line: BasketLine, quantity: int, amount: int, back: Back
-) -> None:
-    """Note what came back of a line: never more than there was."""
-    units_before, amount_before = receipt.returned.get(line.line_id, [0, 0])
-    units = min(max(0, quantity), max(0, line.quantity - units_before))
-    left = line.amount - amount_before
-    if line.quantity > 0 and units_before + units >= line.quantity:
-        part = left
-    elif amount > 0:
-        part = min(amount, left)
-    else:
-        part = min(line.amount * units // line.quantity, left) if line.quantity > 0 else 0
-    if not units and not part:
-        return
-    receipt.returned[line.line_id] = [units_before + units, amount_before + part]
-    if part:
-        parts = back.setdefault(name, {})
-        parts[line.line_id] = parts.get(line.line_id, 0) + part
 
 
 def _reverse_all(book: Book, back: Back) -> None:
@@ -191,7 +99,7 @@ def _reverse(book: Book, receipt: Receipt, parts: dict[str, int]) -> None:
 def _dues(book: Book, receipt: Receipt, lines: list[BasketLine]) -> list[int]:
     """By rule: earned − earned(kept) − reversed before.
 
-    A rule that posts the excess over another can gain while the other loses (12.80 → 12.70 at
+    A rule that posts the excess over another can gain while the other loses (3.00 → 2.80 at
     1.25 a unit); such a gain is set off, so that nothing is ever earned by returning.
     """
     terms = book.plan.version(receipt.version)
