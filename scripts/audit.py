@@ -5,11 +5,14 @@ YAML. Out: a finding for each promise: how much was looked at, and what is wrong
 code with the dataflow, nor its views: balances are folded, people compared, caps counted and
 baskets rated once more, from raw events and the data set itself.
 
+`python -m scripts.audit OUT [TRUTH]` exits with 1 if a promise is broken.
+
 It is made for what `kizuna import` and `kizuna generate` write: files in order, times in
 milliseconds, one programme in one currency with cents, version 1 of it.
 """
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -22,6 +25,7 @@ from scripts.audit_messages import MESSAGES, SENDS, caps, quiet_hours
 from scripts.audit_people import PEOPLE, RECORDS
 
 SHOWN_MAX: Final = 5
+CONFIG: Final = Path(__file__).parent.parent / "config"
 RECEIPTS: Final = ("sale", "order_placed", "order_ready", "order_collected", "order_delivered")
 
 
@@ -34,7 +38,31 @@ class Finding(NamedTuple):
     wrong: list[dict[str, Any]]
 
 
-def audit(output: Path, city: Path, config: Path) -> Iterator[Finding]:
+class NothingToAudit(Exception):
+    """No warehouse, or no truth about its input; the message says where it was looked for."""
+
+
+def find_city(output: Path, truth: Path | None) -> Path:
+    """The folder with events/ and truth/: above `truth`, else above what the last run read."""
+    if not (output / "warehouse.duckdb").is_file():
+        raise NothingToAudit(f"{output}: must hold warehouse.duckdb, as `kizuna run` leaves it")
+    looked = [truth] if truth else [path.parent / "truth" for path in _inputs(output)]
+    for folder in looked:
+        if (folder / "events.parquet").is_file() and (folder.parent / "events").is_dir():
+            return folder.parent
+    raise NothingToAudit(
+        "--truth: must be the folder truth/ beside events/, as `kizuna import` and `kizuna "
+        f"generate` write them; got {', '.join(map(str, looked))}"
+    )
+
+
+def _inputs(output: Path) -> list[Path]:
+    with duckdb.connect(str(output / "warehouse.duckdb"), read_only=True) as connection:
+        last = connection.execute("SELECT arg_max(input, run_id) FROM runs").fetchall()[0][0]
+    return [Path(name) for name in last.split(", ")]
+
+
+def audit(output: Path, city: Path, config: Path = CONFIG) -> Iterator[Finding]:
     """Check `output` (a folder with `warehouse.duckdb`) against `city` (events/, truth/)."""
     connection = duckdb.connect()
     try:
@@ -59,9 +87,7 @@ def _ask(connection: duckdb.DuckDBPyConnection, check: Check) -> Finding:
     return Finding(check, looked_at, count, rows)
 
 
-def _prepare(
-    connection: duckdb.DuckDBPyConnection, output: Path, city: Path, config: Path
-) -> bool:
+def _prepare(connection: duckdb.DuckDBPyConnection, output: Path, city: Path, config: Path) -> bool:
     """Make the tables that the checks ask; whether the data set's own baskets are among them."""
     warehouse = str(output / "warehouse.duckdb")
     connection.execute(f"ATTACH '{warehouse}' AS warehouse (READ_ONLY)")
@@ -105,6 +131,10 @@ def _read_programme(connection: duckdb.DuckDBPyConnection, programme: dict[str, 
     connection.execute(
         f"CREATE TEMP TABLE tier_rates AS SELECT rate::DECIMAL(9, 4) AS rate "
         f"FROM (VALUES {rates}) AS given (rate)"
+    )
+    levels = ", ".join(f"('{one['tier']}', {one['from']})" for one in programme["tiers"]["levels"])
+    connection.execute(
+        f"CREATE TEMP TABLE levels AS FROM (VALUES {levels}) AS given (tier, points)"
     )
 
 
@@ -226,3 +256,28 @@ def _name_of(row: dict[str, Any]) -> tuple[str, str]:
 
 def _yaml(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
+
+
+def main(arguments: list[str]) -> int:
+    """Print a line for each promise; 1 if one is broken."""
+    output = Path(arguments[0])
+    city = find_city(output, Path(arguments[1]) if arguments[1:] else None)
+    broken = 0
+    for finding in audit(output, city):
+        print(said(finding), flush=True)
+        broken += bool(finding.count)
+    return 1 if broken else 0
+
+
+def said(finding: Finding) -> str:
+    """A finding in a line, and the first rows that are wrong in one each."""
+    name, looked_at = finding.check.name, f"{finding.looked_at:>11,}"
+    if not finding.count:
+        return f"holds   {looked_at}  {name}" if finding.looked_at else f"nothing {'':>11}  {name}"
+    rows = [", ".join(f"{key}={value}" for key, value in row.items()) for row in finding.wrong]
+    head = f"BROKEN  {looked_at}  {name}: {finding.count:,} wrong; {finding.check.promise}"
+    return "\n".join([head, *(f"        {row}" for row in rows)])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

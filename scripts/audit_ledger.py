@@ -35,7 +35,7 @@ SHOP: Final = (
     Check(
         "base_points_of_real_baskets",
         "a real basket earns its household floor(dollars) once; one that is nobody's earns nothing",
-        "SELECT count(*) FROM truth_baskets WHERE \"real\"",
+        'SELECT count(*) FROM truth_baskets WHERE "real"',
         f"""
         WITH earned AS (
             SELECT event_id, member_id, points FROM ({ISSUED})
@@ -58,7 +58,7 @@ SHOP: Final = (
     Check(
         "base_points_of_households",
         "a household's base points are the sum over its attributable baskets",
-        "SELECT count(DISTINCT household_id) FROM truth_baskets WHERE \"real\"",
+        'SELECT count(DISTINCT household_id) FROM truth_baskets WHERE "real"',
         f"""
         WITH earned AS (
             SELECT member_id, sum(points) AS points FROM ({ISSUED})
@@ -261,6 +261,27 @@ LEDGER: Final = (
         FROM folded AS f FULL JOIN asked AS a USING (member_id)
         WHERE (coalesce(f.redeemed, 0), coalesce(f.held, 0))
             <> (coalesce(a.redeemed, 0), coalesce(a.held, 0))
+        """,
+    ),
+    Check(
+        "tiers_follow_points",
+        "what counts for a tier is what this year's lots earned and kept; nobody is below the "
+        "tier that it is enough for",
+        "SELECT count(*) FROM members",
+        """
+        WITH this AS (
+            SELECT year(timezone('America/New_York', to_timestamp(max(received_at) // 1000))) AS y
+            FROM records
+        ), counted AS (
+            SELECT member_id, sum(points) AS points FROM lots, this
+            WHERE year(timezone('America/New_York', timezone('UTC', earned_at))) = y GROUP BY ALL
+        )
+        SELECT member_id, m.tier, m.qualifying, c.points AS counted
+        FROM members AS m LEFT JOIN counted AS c USING (member_id)
+        LEFT JOIN levels AS own ON own.tier = m.tier
+        WHERE m.qualifying <> coalesce(c.points, 0) OR own.points IS NULL OR EXISTS (
+            FROM levels AS higher WHERE higher.points > own.points
+                AND m.qualifying >= higher.points)
         """,
     ),
 )

@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from scripts.commands.audit import audit
 from scripts.commands.bench import benches
 from scripts.commands.consume import consume
 from scripts.commands.demo import demo
@@ -31,6 +32,7 @@ app.command("generate")(generate)
 app.add_typer(imports, name="import")
 app.command("sort")(sort)
 app.command("consume")(consume)
+app.command("audit")(audit)
 app.add_typer(fits, name="fit")
 app.add_typer(benches, name="bench")
 

@@ -19,6 +19,7 @@ from transforms.operator import Operator, State
 
 BEGINNING = -(2**62)
 """The watermark of an upstream that has not spoken yet."""
+NEVER = 2**62
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -94,28 +95,37 @@ class KeyGroup(Generic[State]):
         if mark <= self.mark:
             return None
         outcome = Outcome(rows=[], sends=[], onward=[])
+        ready = self._take_ready(mark)
         states = self._states
-        hot, due, dirty, heap = states.hot, states.due, states.dirty, states.heap
+        hot, due, heap = states.hot, states.due, states.heap
         on_event, next_timer = self._operator.on_event, self._operator.next_timer
-        pass_on = outcome.onward.append if self._passes_on else None
-        for message in self._take_ready(mark):
-            key = message.key
+        passes_on, onward = self._passes_on, outcome.onward
+        passed = 0
+        next_due = heap[0][0] if heap else NEVER
+        for position, message in enumerate(ready):
             place = message.order
-            if heap and heap[0][0] < place[0]:
+            if next_due < place[0]:
+                if passes_on:
+                    onward.extend(ready[passed:position])
+                    passed = position
                 self._fire(place[0], outcome)
+                next_due = heap[0][0] if heap else NEVER
+            key = message.key
             state = hot.get(key)
             if state is None:
-                states.cool()
                 state = states.load(key)
-            if pass_on is not None:
-                pass_on(message)
             outputs = on_event(state, message)
             if outputs:
+                if passes_on:
+                    onward.extend(ready[passed : position + 1])
+                    passed = position + 1
                 self._collect(outputs, place, key, outcome)
             wake_at = next_timer(state)
             if wake_at != due.get(key):
                 states.reschedule(key, wake_at)
-            dirty.add(key)
+                next_due = heap[0][0] if heap else NEVER
+        if passes_on:
+            onward.extend(ready[passed:])
         self._fire(mark, outcome)
         self.mark = mark
         return outcome
@@ -167,7 +177,6 @@ class KeyGroup(Generic[State]):
         for due, key in states.due_before(bound):
             state = states.hot.get(key)
             if state is None:
-                states.cool()
                 state = states.load(key)
             outputs = self._operator.on_timer(state, due)
             if outputs:
@@ -176,15 +185,12 @@ class KeyGroup(Generic[State]):
             wake_at = self._operator.next_timer(state)
             if wake_at is not None:
                 states.reschedule(key, wake_at)
-            states.dirty.add(key)
 
     def _collect(self, outputs: Iterable[Output], cause: Place, key: str, outcome: Outcome) -> None:
-        now = cause[0]
+        now, rung = cause[0], self._rung
         for ordinal, output in enumerate(outputs):
-            if isinstance(output, Row):
-                outcome.rows.append(output)
-            elif isinstance(output, Send):
-                body = output.body
+            if type(output) is Send:
+                step, to, body = output.step, output.key, output.body
                 event = body.event
                 place = (
                     now,
@@ -192,15 +198,17 @@ class KeyGroup(Generic[State]):
                     event.source,
                     event.event_id,
                     0 if body.retract else 1,
-                    self._rung,
+                    rung,
                     key,
                     ordinal,
                     event.partition,
                     event.offset,
                 )
-                outcome.sends.append((output.step, Message(order=place, key=output.key, body=body)))
+                outcome.sends.append((step, Message(order=place, key=to, body=body)))
+            elif isinstance(output, Row):
+                outcome.rows.append(output)
             else:
-                outcome.onward.append(_signal(output, cause, key))
+                outcome.onward.append(_signal(output, cause, key))  # type: ignore[arg-type]
 
 
 def _signal(signal: Signal, cause: Place, key: str) -> Message:

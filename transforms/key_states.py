@@ -1,7 +1,8 @@
 """The states of a key group's keys: hot ones as objects, cold ones as bytes, and their timers.
 
-In: a key. Out: its state, to be changed in place. Promises: what `snapshot` returns is immutable and complete; only what was touched
-since the last snapshot is encoded again; a key that is idle takes no room.
+In: a key. Out: its state, to be changed in place. Promises: what `snapshot` returns is
+complete; only what was touched since the last one is encoded again; a key that is idle takes
+no room.
 """
 
 from collections.abc import Iterator
@@ -22,9 +23,10 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class KeyStates(Generic[State]):
-    """`cold` holds each settled key as (due, bytes), `hot` what was decoded since the last sweep.
+    """`hot` holds the states given out since the last snapshot, `warm` those that were decoded
+    before, `cold` every settled key as (due, bytes).
 
-    `hot`, `due` and `dirty` are read and written by the key group's inner loop.
+    `hot`, `due` and `heap` are read by the key group's inner loop.
     """
 
     def __init__(
@@ -33,9 +35,8 @@ class KeyStates(Generic[State]):
         self._operator = operator
         self._decode = msgspec.msgpack.Decoder(operator.state).decode
         self._cold = cold if cold is not None else {}
+        self._warm: dict[str, State] = {}
         self.hot: dict[str, State] = {}
-        self.dirty: set[str] = set()
-        """Hot keys whose state was given out since it was encoded last."""
         self.due: dict[str, int] = {
             key: due for key, (due, _) in self._cold.items() if due is not None
         }
@@ -46,9 +47,14 @@ class KeyStates(Generic[State]):
         return len(self._cold.keys() | self.hot.keys())
 
     def load(self, key: str) -> State:
-        """The state of a key that isn't hot: decoded, or a fresh one."""
-        cold = self._cold.get(key)
-        state = self._operator.initial(key) if cold is None else self._decode(cold[1])
+        """The state of a key that isn't hot: warm, decoded, or a fresh one. It is hot now."""
+        if len(self.hot) + len(self._warm) >= HOT_KEYS_MAX:
+            self._settle()
+            self._warm.clear()
+        state = self._warm.pop(key, None)
+        if state is None:
+            cold = self._cold.get(key)
+            state = self._operator.initial(key) if cold is None else self._decode(cold[1])
         self.hot[key] = state
         return state
 
@@ -71,25 +77,19 @@ class KeyStates(Generic[State]):
                 del self.due[key]
                 yield due, key
 
-    def cool(self) -> None:
-        """Between messages: make room if many keys are hot."""
-        if len(self.hot) > HOT_KEYS_MAX:
-            self._encode_dirty()
-            self.hot.clear()
-
     def snapshot(self) -> dict[str, tuple[int | None, bytes]]:
         """Every key as (due, encoded state). Not to be changed by the caller."""
-        self._encode_dirty()
+        self._settle()
         return self._cold
 
-    def _encode_dirty(self) -> None:
+    def _settle(self) -> None:
+        """Encode what was given out; idle keys are forgotten."""
         is_idle = self._operator.is_idle
-        for key in self.dirty:
-            state = self.hot[key]
+        for key, state in self.hot.items():
             due = self.due.get(key)
             if due is None and is_idle(state):
-                del self.hot[key]
                 self._cold.pop(key, None)
             else:
                 self._cold[key] = (due, _encode(state))
-        self.dirty.clear()
+                self._warm[key] = state
+        self.hot.clear()

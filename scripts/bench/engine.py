@@ -30,7 +30,7 @@ from schemas.events import Event, Viewed
 from schemas.flow import Attributed, Message, Output, Send
 from transforms.operator import Operator
 
-EVENTS_A_BATCH = 16_384
+EVENTS_A_BATCH = 4_096
 GROUPS = 16
 NEVER = 4_102_444_800_000
 """The year 2100, ms UTC."""
@@ -38,12 +38,12 @@ NEVER = 4_102_444_800_000
 
 class Tally(msgspec.Struct, kw_only=True):
     events: int = 0
-    total: int = 0
+    last_at: int = 0
     wake_at: int = NEVER
 
 
 class Count:
-    """Counts what passes, remembers a sum, and keeps one timer that doesn't come due: the least
+    """Counts what passes, remembers when, and keeps one timer that doesn't come due: the least
     that a step with state and a deadline does, and every step of the product has deadlines."""
 
     state = Tally
@@ -56,11 +56,13 @@ class Count:
         return Tally()
 
     def on_event(self, state: Tally, message: Message) -> Iterable[Output]:
+        state.events += 1
+        state.last_at = message.order[0]
+        if not self._sends_on:
+            return ()
         body = message.body
         assert isinstance(body, Attributed)
-        state.events += 1
-        state.total += body.event.offset
-        return (Send("accrue", body.member_id, body),) if self._sends_on else ()
+        return (Send("accrue", body.member_id, body),)
 
     def next_timer(self, state: Tally) -> int | None:
         return state.wake_at

@@ -1,0 +1,51 @@
+"""`kizuna audit`: an independent check of a finished run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scripts.commands.show import say
+
+
+def audit(
+    output: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="Folder with warehouse.duckdb.")
+    ],
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            "--truth",
+            exists=True,
+            file_okay=False,
+            help="The truth beside the events. Default: where the last run read.",
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", exists=True, file_okay=False, help="As for the run. Default: ours."
+        ),
+    ] = None,
+) -> None:
+    """Recompute the promises from the input by SQL, and say which hold.
+
+    Every basket is rated again from the data set, balances are folded from entries, people are
+    compared with the truth, consents, caps and quiet hours are counted again. Exits with 1 if
+    anything differs, and prints what.
+
+    Example: `kizuna audit out --truth city/truth`
+    """
+    from scripts.audit import CONFIG, NothingToAudit, find_city, said  # noqa: PLC0415
+    from scripts.audit import audit as findings  # noqa: PLC0415
+
+    try:
+        city = find_city(output, truth)
+    except NothingToAudit as nothing:
+        raise typer.BadParameter(str(nothing)) from nothing
+    broken = 0
+    for finding in findings(output, city, config or CONFIG):
+        say(said(finding))
+        broken += bool(finding.count)
+    if broken:
+        raise typer.Exit(1)
