@@ -19,19 +19,7 @@ Channel = Literal[
     "service",
     "audience",
 ]
-CHANNELS: tuple[str, ...] = (
-    "push",
-    "email",
-    "sms",
-    "web",
-    "app",
-    "pos",
-    "receipt",
-    "display",
-    "wallet",
-    "service",
-    "audience",
-)
+CHANNELS: tuple[str, ...] = get_args(Channel)
 INTERRUPTING: frozenset[str] = frozenset({"push", "email", "sms"})
 """Channels that interrupt people: consent, caps and quiet hours apply. The others are surfaces."""
 

@@ -35,4 +35,6 @@ class Quarantined(Row, frozen=True, kw_only=True):
     event_id: Annotated[str | None, Meta(description="where it could be read")]
     content_hash: Annotated[str, Meta(description="xxh3-128 of the raw bytes, hex")]
     known_at: Annotated[int, Meta(description="when, ms UTC", extra={"ms": True})]
-    raw: Annotated[bytes, Meta(description="the record as it came, encrypted", extra={"as": "_raw"})]
+    raw: Annotated[
+        bytes, Meta(description="the record as it came, encrypted", extra={"as": "_raw"})
+    ]

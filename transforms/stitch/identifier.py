@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from schemas.events import EVENT_TYPES, Event, Order, Return, Sale
+from schemas.events import EVENT_TYPES, Event
 from schemas.flow import Climb, Message, Output
 from schemas.identity import EventOwner, Guest, IdentityLink, IdentityNotice
 from schemas.ladder import DAY_MS, HOUR_MS, Ladder, Rung
 from transforms.stitch.enter import nobody
+from transforms.stitch.guests import Tally, count, guest_row
 from transforms.stitch.ownership import (
     Ownership,
     Span,
@@ -42,15 +43,6 @@ TWO_OWNERS: dict[str, Callable[[Ownership, int, int], tuple[str, ...]]] = {
 class Waiting(msgspec.Struct, kw_only=True, frozen=True):
     climb: Climb
     until: int
-
-
-class Tally(msgspec.Struct, kw_only=True):
-    """What was done under this identifier as a guest."""
-
-    first_at: int
-    last_at: int
-    events: int = 0
-    spend: int = 0
 
 
 class IdentifierState(msgspec.Struct, kw_only=True):
@@ -81,7 +73,6 @@ class Identifier:
         self._wait_ms = {
             type_: getattr(waits, kind.event_class) * HOUR_MS for type_, kind in EVENT_TYPES.items()
         }
-        self._window_ms = max(self._wait_ms.values())
 
     def initial(self, key: str) -> IdentifierState:
         return IdentifierState(identifier=key, ownership=Ownership())
@@ -95,8 +86,9 @@ class Identifier:
         return outputs
 
     def next_timer(self, state: IdentifierState) -> int | None:
-        due = min((waiting.until for waiting in state.waiting), default=state.forget_at)
-        return min(due, state.forget_at) if state.forget_at else None
+        if state.waiting:
+            return min(waiting.until for waiting in state.waiting)
+        return state.forget_at or None
 
     def on_timer(self, state: IdentifierState, due: int) -> Iterable[Output]:
         given_up = [waiting for waiting in state.waiting if waiting.until <= due]
@@ -231,29 +223,11 @@ class Identifier:
         reason = "anonymous" if self.name == "device" else "guest"
         rows: list[EventOwner | Guest] = []
         for waiting in given_up:
-            event = waiting.climb.event
-            rows.append(nobody(event, self.name, reason, now))
-            tally = state.guest
-            if tally is None:
-                tally = Tally(first_at=event.occurred_at, last_at=event.occurred_at)
-                state.guest = tally
-            tally.first_at = min(tally.first_at, event.occurred_at)
-            tally.last_at = max(tally.last_at, event.occurred_at)
-            tally.events += 1
-            tally.spend += spend(event)
-        assert state.guest is not None
+            rows.append(nobody(waiting.climb.event, self.name, reason, now))
+            state.guest = count(state.guest, waiting.climb.event)
         state.version += 1
-        rows.append(
-            Guest(
-                guest_id=state.identifier,
-                namespace=state.identifier[: state.identifier.index(":")],
-                first_at=state.guest.first_at,
-                last_at=state.guest.last_at,
-                events=state.guest.events,
-                spend=state.guest.spend,
-                version=state.version,
-            )
-        )
+        if state.guest is not None:
+            rows.append(guest_row(state.identifier, state.guest, state.version))
         return rows
 
     def _links(self, state: IdentifierState) -> list[IdentityLink]:
@@ -291,13 +265,3 @@ class Identifier:
 def _next_week(at: int) -> int:
     """Rounded up, so that a busy key's timer moves once a week and not at each event."""
     return -(-at // WEEK_MS) * WEEK_MS
-
-
-def spend(event: Event) -> int:
-    """What an event adds to somebody's spend, minor units; returns take it back."""
-    payload = event.payload
-    if isinstance(payload, Sale) or (isinstance(payload, Order) and event.type == "order_placed"):
-        return sum(line.amount for line in payload.lines)
-    if isinstance(payload, Return):
-        return -sum(line.amount for line in payload.lines)
-    return 0
