@@ -26,6 +26,13 @@ from scripts.audit_people import PEOPLE, RECORDS
 
 SHOWN_MAX: Final = 5
 CONFIG: Final = Path(__file__).parent.parent / "config"
+EVENT_BYTES_MAX: Final = 1_000_000
+BROWSING: Final = (
+    "'page_viewed', 'screen_viewed', 'product_viewed', 'searched', 'cart_updated', "
+    "'checkout_started', 'signed_in', 'signed_out', 'ad_clicked', 'app_opened', "
+    "'reward_viewed', 'store_visited', 'store_left'"
+)
+"""Types that wait a day for an owner; all others wait two weeks."""
 RECEIPTS: Final = ("sale", "order_placed", "order_ready", "order_collected", "order_delivered")
 
 
@@ -42,10 +49,16 @@ class NothingToAudit(Exception):
     """No warehouse, or no truth about its input; the message says where it was looked for."""
 
 
+def find_run(folder: Path) -> Path:
+    """The folder with the warehouse: `folder`, or `run` in it, where the demo leaves it."""
+    for output in (folder, folder / "run"):
+        if (output / "warehouse.duckdb").is_file():
+            return output
+    raise NothingToAudit(f"{folder}: must hold warehouse.duckdb, as `kizuna run` leaves it")
+
+
 def find_city(output: Path, truth: Path | None) -> Path:
-    """The folder with events/ and truth/: above `truth`, else above what the last run read."""
-    if not (output / "warehouse.duckdb").is_file():
-        raise NothingToAudit(f"{output}: must hold warehouse.duckdb, as `kizuna run` leaves it")
+    """The folder with events/ and truth/: above `truth`, else above what a run read."""
     looked = [truth] if truth else [path.parent / "truth" for path in _inputs(output)]
     for folder in looked:
         if (folder / "events.parquet").is_file() and (folder.parent / "events").is_dir():
@@ -58,8 +71,8 @@ def find_city(output: Path, truth: Path | None) -> Path:
 
 def _inputs(output: Path) -> list[Path]:
     with duckdb.connect(str(output / "warehouse.duckdb"), read_only=True) as connection:
-        last = connection.execute("SELECT arg_max(input, run_id) FROM runs").fetchall()[0][0]
-    return [Path(name) for name in last.split(", ")]
+        rows = connection.execute("SELECT input FROM runs ORDER BY run_id").fetchall()
+    return [Path(name) for (names,) in rows for name in names.split(", ")]
 
 
 def audit(output: Path, city: Path, config: Path = CONFIG) -> Iterator[Finding]:
@@ -106,7 +119,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, output: Path, city: Path, co
     programme = _yaml(config / "programmes" / "grocer.yaml")["versions"][0]
     excluded = ", ".join(f"'{name}'" for name in programme["exclude"]["categories"])
     _read_programme(connection, programme)
-    _read_events(connection, city / "events", config, excluded)
+    _read_events(connection, output, city / "events", config, excluded)
     connection.execute(
         """
         CREATE TEMP TABLE owners AS
@@ -139,24 +152,46 @@ def _read_programme(connection: duckdb.DuckDBPyConnection, programme: dict[str, 
 
 
 def _read_events(
-    connection: duckdb.DuckDBPyConnection, events: Path, config: Path, excluded: str
+    connection: duckdb.DuckDBPyConnection, output: Path, events: Path, config: Path, excluded: str
 ) -> None:
+    """Everything that any run read, as it was sent; lines that are no event aside."""
     ladder = _yaml(config / "ladder.yaml")
     # What waits at a receipt may wait at an identifier after that.
     purchase_hours = 24 * (14 + ladder["receipt_wait_days"])
-    files = ", ".join(f"'{file}'" for file in sorted(events.rglob("*.jsonl")))
+    journal = json.loads((output / "journal" / "generations.json").read_bytes())
+    paths = {Path(file["path"]) for one in journal["generations"] for file in one["files"]}
+    paths |= {path.resolve() for path in events.rglob("*.jsonl")}
+    lines = sum(_lines(path) for path in paths)
+    connection.execute(f"CREATE TEMP TABLE input_lines AS SELECT {lines} AS n")
+    files = ", ".join(f"'{path}'" for path in sorted(paths))
     connection.execute(
         f"""
         CREATE TEMP TABLE records AS
-        SELECT source, event_id, type, least(occurred_at, received_at) AS occurred_at, received_at,
-            (identifiers->>'member_id') IS NOT NULL AS has_member_id, payload,
-            CASE WHEN type IN ('page_viewed', 'screen_viewed', 'product_viewed', 'searched',
-                'cart_updated', 'checkout_started', 'signed_in', 'signed_out', 'ad_clicked',
-                'app_opened', 'reward_viewed', 'store_visited', 'store_left')
-                THEN 24 ELSE {purchase_hours} END AS waits_hours
-        FROM read_json([{files}], format = 'newline_delimited', columns = {{source: 'VARCHAR',
-            event_id: 'VARCHAR', type: 'VARCHAR', occurred_at: 'BIGINT', received_at: 'BIGINT',
-            identifiers: 'JSON', payload: 'JSON'}})
+        WITH sent AS (
+            SELECT * REPLACE (
+                coalesce(try_cast(occurred_at AS BIGINT),
+                    epoch_ms(try_cast(occurred_at AS TIMESTAMPTZ))) AS occurred_at,
+                coalesce(try_cast(received_at AS BIGINT),
+                    epoch_ms(try_cast(received_at AS TIMESTAMPTZ))) AS received_at)
+            FROM read_json([{files}], format = 'newline_delimited', ignore_errors = true,
+                maximum_object_size = 67108864, columns = {{source: 'VARCHAR',
+                event_id: 'VARCHAR', type: 'VARCHAR', occurred_at: 'VARCHAR',
+                received_at: 'VARCHAR', identifiers: 'JSON', payload: 'JSON', note: 'VARCHAR'}})
+            WHERE source IS NOT NULL AND event_id IS NOT NULL AND type IS NOT NULL
+        )
+        SELECT source, event_id, type, least(occurred_at, received_at) AS occurred_at,
+            coalesce(received_at, occurred_at) AS received_at,
+            identifiers->>'member_id' AS member_id, payload,
+            CASE WHEN type IN ({BROWSING}) THEN 24 ELSE {purchase_hours} END AS waits_hours
+        FROM sent WHERE coalesce(length(note), 0) < {EVENT_BYTES_MAX};
+        CREATE TEMP TABLE clock AS SELECT max(received_at) AS ends_at FROM records
+        WHERE received_at <= (SELECT epoch_ms(max(as_of)) FROM runs);
+        CREATE TEMP TABLE doers AS
+        SELECT source, event_id, person FROM person_of
+        UNION ALL
+        SELECT DISTINCT source, event_id, coalesce(r.member_id, o.member_id)
+        FROM records AS r ANTI JOIN person_of USING (source, event_id)
+        LEFT JOIN event_owners AS o USING (source, event_id)
         """
     )
     types = ", ".join(f"'{name}'" for name in RECEIPTS)
@@ -186,22 +221,23 @@ def _read_events(
     connection.execute(
         """
         CREATE TEMP TABLE consents AS
-        SELECT r.source, r.event_id, r.occurred_at, r.received_at, p.person,
-            payload->>'channel' AS channel, payload->>'purpose' AS purpose,
-            (payload->>'granted')::BOOLEAN AS granted
-        FROM records AS r JOIN person_of AS p USING (source, event_id)
-        WHERE r.type = 'consent_changed'
-        UNION ALL
-        SELECT d.*, 'marketing', false FROM (
-            SELECT r.source, r.event_id, r.occurred_at, r.received_at, p.person,
-                payload->>'channel' FROM records AS r JOIN person_of AS p USING (source, event_id)
-            WHERE r.type = 'unsubscribed') AS d;
+        SELECT source, event_id, occurred_at, received_at, person,
+            payload->>'channel' AS channel,
+            CASE type WHEN 'unsubscribed' THEN 'marketing' ELSE payload->>'purpose' END AS purpose,
+            type <> 'unsubscribed' AND (payload->>'granted')::BOOLEAN AS granted
+        FROM records JOIN doers USING (source, event_id)
+        WHERE type IN ('consent_changed', 'unsubscribed');
         CREATE TEMP TABLE time_zones AS
-        SELECT r.occurred_at, r.received_at, p.person, payload->>'time_zone' AS time_zone
-        FROM records AS r JOIN person_of AS p USING (source, event_id)
-        WHERE r.type IN ('enrolled', 'profile_updated') AND (payload->>'time_zone') IS NOT NULL
+        SELECT occurred_at, received_at, person, payload->>'time_zone' AS time_zone
+        FROM records JOIN doers USING (source, event_id)
+        WHERE type IN ('enrolled', 'profile_updated') AND (payload->>'time_zone') IS NOT NULL
         """
     )
+
+
+def _lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
 
 
 def _read_shop(connection: duckdb.DuckDBPyConnection, excluded: str) -> None:
@@ -260,7 +296,7 @@ def _yaml(path: Path) -> Any:
 
 def main(arguments: list[str]) -> int:
     """Print a line for each promise; 1 if one is broken."""
-    output = Path(arguments[0])
+    output = find_run(Path(arguments[0]))
     city = find_city(output, Path(arguments[1]) if arguments[1:] else None)
     broken = 0
     for finding in audit(output, city):

@@ -65,7 +65,8 @@ SHOP: Final = (
             WHERE source = 'pos' AND rule = 'base' AND event_id LIKE 'sale-%' GROUP BY ALL
         ), due AS (
             SELECT 'm-' || b.household_id AS member_id, sum(s.points) AS points
-            FROM truth_baskets AS b JOIN shop_baskets AS s ON s.basket_id::VARCHAR = b.transaction_id
+            FROM truth_baskets AS b
+            JOIN shop_baskets AS s ON s.basket_id::VARCHAR = b.transaction_id
             WHERE b."real" AND b.attributable GROUP BY ALL
         )
         SELECT member_id, due.points AS should_earn, earned.points AS earned
@@ -107,7 +108,7 @@ LEDGER: Final = (
         "SELECT count(*) FROM ledger_entries WHERE source IS NOT NULL",
         """
         SELECT entry_id, e.source, e.event_id, e.member_id, p.person
-        FROM ledger_entries AS e LEFT JOIN person_of AS p USING (source, event_id)
+        FROM ledger_entries AS e LEFT JOIN doers AS p USING (source, event_id)
         WHERE e.source IS NOT NULL AND e.member_id IS DISTINCT FROM p.person
         """,
     ),
@@ -221,7 +222,7 @@ LEDGER: Final = (
                     + INTERVAL 7 MONTH))
             OR available_at <> earned_at + INTERVAL 3 DAY
             OR (remaining > 0 AND held = 0
-                AND expires_at < (SELECT make_timestamp(max(received_at) * 1000) FROM records))
+                AND expires_at < (SELECT make_timestamp(ends_at * 1000) FROM clock))
         """,
     ),
     Check(
@@ -270,8 +271,8 @@ LEDGER: Final = (
         "SELECT count(*) FROM members",
         """
         WITH this AS (
-            SELECT year(timezone('America/New_York', to_timestamp(max(received_at) // 1000))) AS y
-            FROM records
+            SELECT year(timezone('America/New_York', to_timestamp(ends_at // 1000))) AS y
+            FROM clock
         ), counted AS (
             SELECT member_id, sum(points) AS points FROM lots, this
             WHERE year(timezone('America/New_York', timezone('UTC', earned_at))) = y GROUP BY ALL

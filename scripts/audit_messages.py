@@ -98,7 +98,7 @@ MESSAGES: Final = (
         FROM decisions AS q ANTI JOIN decisions AS d ON d.entry_id = q.entry_id AND d.step = q.step
             AND d.decided_at > q.decided_at AND d.outcome <> 'queued'
         WHERE q.outcome = 'queued' AND (q.inputs->>'until')::BIGINT
-            < (SELECT max(received_at) FROM records)
+            < (SELECT ends_at FROM clock)
         UNION ALL
         SELECT member_id, any_value(journey), any_value(step), any_value(entry_id),
             'two of a purpose at one instant'

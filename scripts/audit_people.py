@@ -66,7 +66,7 @@ PEOPLE: Final = (
             FROM person_of AS p LEFT JOIN owners AS o USING (source, event_id)
             WHERE decidable AND p.person IS NOT NULL
                 AND p.attributable_by + CASE p.type WHEN 'return' THEN {RETURN_WAITS_MS} ELSE 0 END
-                    <= (SELECT max(received_at) FROM records)
+                    <= (SELECT ends_at FROM clock)
             GROUP BY ALL
         )
         FROM found WHERE recall < CASE kind WHEN 'purchases' THEN 1 ELSE {RECALL_MIN} END
@@ -83,20 +83,40 @@ RECORDS: Final = (
         """
         WITH read_in AS (
             SELECT source, event_id, count(*) AS n, max(received_at) AS last_at,
-                any_value(waits_hours) AS waits_hours, bool_or(has_member_id) AS has_member_id
+                any_value(waits_hours) AS waits_hours,
+                bool_or(member_id IS NOT NULL) AS has_member_id
             FROM records GROUP BY ALL
         ), said AS (
             SELECT source, event_id, count(*) AS n FROM (
                 SELECT source, event_id FROM event_owners WHERE reason <> 'retracted' UNION ALL
                 SELECT source, event_id FROM identity_notices WHERE kind = 'duplicate' UNION ALL
-                SELECT source, event_id FROM quarantine)
+                SELECT source, event_id FROM quarantine
+                WHERE source IS NOT NULL AND event_id IS NOT NULL)
             GROUP BY ALL
         )
         SELECT source, event_id, r.n AS records, coalesce(s.n, 0) AS answers
         FROM read_in AS r FULL JOIN said AS s USING (source, event_id)
         WHERE r.n IS NULL OR coalesce(s.n, 0) > r.n OR (coalesce(s.n, 0) < r.n AND (
             has_member_id OR r.n - coalesce(s.n, 0) > 1
-            OR last_at + waits_hours * 3600000::BIGINT <= (SELECT max(received_at) FROM records)))
+            OR last_at + waits_hours * 3600000::BIGINT <= (SELECT ends_at FROM clock)))
+        """,
+    ),
+    Check(
+        "no_line_is_lost",
+        "as many lines as were read are answered, known as duplicates, refused, or waiting",
+        "SELECT n FROM input_lines",
+        """
+        WITH answers AS (
+            SELECT source, event_id FROM event_owners WHERE reason <> 'retracted' UNION ALL
+            SELECT source, event_id FROM identity_notices WHERE kind = 'duplicate' UNION ALL
+            SELECT source, event_id FROM quarantine
+        ), waiting AS (
+            SELECT count(*) AS n FROM (SELECT DISTINCT source, event_id FROM records)
+            ANTI JOIN answers USING (source, event_id)
+        )
+        SELECT input_lines.n AS lines, (SELECT count(*) FROM answers) AS answered,
+            waiting.n AS still_waiting
+        FROM input_lines, waiting WHERE input_lines.n <> answered + waiting.n
         """,
     ),
 )

@@ -73,31 +73,36 @@ class Consumer:
     def look(self, apply: Callable[[Trigger], None]) -> int:
         """Apply what is new; how many triggers that were."""
         window: deque[tuple[int, str]] = deque(maxlen=max(1, self._remember // 2))
-        new = 0
+        new = unsaved = 0
         with self._path.open("rb") as file:
             moved = self._find_start(file)
             at = self._at.start
             file.seek(at)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break  # still being written
-                trigger = self._read(line, at)
-                if trigger is None:
-                    break
-                window.append((at, trigger.trigger_id))
-                at += len(line)
-                known = trigger.trigger_id in self._applied
-                if known:
-                    del self._applied[trigger.trigger_id]  # it goes to the end: the newest
-                else:
-                    apply(trigger)
-                    new += 1
-                self._applied[trigger.trigger_id] = None
-                if not known and new % SAVE_EVERY == 0:
+            try:
+                for line in file:
+                    trigger = self._read(line, at)
+                    if trigger is None:
+                        break
+                    fresh = self._once(trigger, apply)
+                    window.append((at, trigger.trigger_id))
+                    at += len(line)
+                    new, unsaved = new + fresh, unsaved + fresh
+                    if unsaved == SAVE_EVERY:
+                        self._save(window)
+                        unsaved = 0
+            finally:
+                if moved or unsaved:
                     self._save(window)
-        if moved or new % SAVE_EVERY:
-            self._save(window)
         return new
+
+    def _once(self, trigger: Trigger, apply: Callable[[Trigger], None]) -> bool:
+        known = trigger.trigger_id in self._applied
+        if known:
+            del self._applied[trigger.trigger_id]  # it goes to the end, as the newest
+        else:
+            apply(trigger)
+        self._applied[trigger.trigger_id] = None
+        return not known
 
     def _find_start(self, file: BinaryIO) -> bool:
         """Go back if the file is another one, or shorter, or written anew; True: it is."""
@@ -117,7 +122,9 @@ class Consumer:
         return True
 
     def _read(self, line: bytes, at: int) -> Trigger | None:
-        """None: cut off and written again while it was read; the next look sees it whole."""
+        """None: it is being written, or was cut off while it was read; the next look sees more."""
+        if not line.endswith(b"\n"):
+            return None
         try:
             return self._decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -146,7 +153,7 @@ def effect(trigger: Trigger) -> None:
     """Where a channel system would send a message or draw a surface: a line instead."""
     data = msgspec.json.encode(trigger.data).decode()
     to = trigger.handle or trigger.member_id
-    print(f"{trigger.action:8}  {to:32}  {trigger.content:20}  {data}", flush=True)
+    print(f"{trigger.trigger_id} {trigger.action:8} {to} {trigger.content} {data}", flush=True)
 
 
 def consume(path: Path, state: Path | None, *, follow: bool) -> int:

@@ -10,7 +10,7 @@ from scripts.commands.show import say
 
 def audit(
     output: Annotated[
-        Path, typer.Argument(exists=True, file_okay=False, help="Folder with warehouse.duckdb.")
+        Path, typer.Argument(exists=True, file_okay=False, help="Folder of a run or a demo.")
     ],
     truth: Annotated[
         Path | None,
@@ -36,15 +36,22 @@ def audit(
 
     Example: `kizuna audit out --truth city/truth`
     """
-    from scripts.audit import CONFIG, NothingToAudit, find_city, said  # noqa: PLC0415
+    from scripts.audit import (  # noqa: PLC0415
+        CONFIG,
+        NothingToAudit,
+        find_city,
+        find_run,
+        said,
+    )
     from scripts.audit import audit as findings  # noqa: PLC0415
 
     try:
-        city = find_city(output, truth)
+        run = find_run(output)
+        city = find_city(run, truth)
     except NothingToAudit as nothing:
         raise typer.BadParameter(str(nothing)) from nothing
     broken = 0
-    for finding in findings(output, city, config or CONFIG):
+    for finding in findings(run, city, config or CONFIG):
         say(said(finding))
         broken += bool(finding.count)
     if broken:

@@ -1,11 +1,11 @@
 """The sample channel system: once each, whatever happens to the file or to itself."""
 
 import json
-import os
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -165,10 +165,13 @@ def test_a_crash_between_effect_and_save_repeats_and_never_leaves_out(tmp_path: 
     def dying(trigger: Trigger) -> None:
         seen.apply(trigger)
         if len(seen) == dies_at:
+            disk.append(state.read_bytes())
             raise RuntimeError("power cut")
 
+    disk: list[bytes] = []
     with pytest.raises(RuntimeError):
         Consumer(path, state).look(dying)
+    state.write_bytes(disk[0])
     Consumer(path, state).look(seen.apply)
     times = Counter(seen.numbers())
     assert set(times) == set(range(count))
@@ -176,32 +179,48 @@ def test_a_crash_between_effect_and_save_repeats_and_never_leaves_out(tmp_path: 
     assert twice == list(range(2 * SAVE_EVERY, dies_at))
 
 
+def test_an_effect_that_fails_is_tried_again(tmp_path: Path) -> None:
+    path, state, seen = tmp_path / "push.jsonl", tmp_path / "state", Seen()
+    path.write_bytes(lines(1, 2, 3))
+
+    def refusing(trigger: Trigger) -> None:
+        if trigger.trigger_id.endswith("2"):
+            raise ConnectionError("the provider is away")
+        seen.apply(trigger)
+
+    with pytest.raises(ConnectionError):
+        Consumer(path, state).look(refusing)
+    Consumer(path, state).look(seen.apply)
+    assert seen.numbers() == [1, 2, 3]
+
+
 def test_kill_9_while_following(tmp_path: Path) -> None:
     folder, state = tmp_path / "triggers", tmp_path / "state"
     folder.mkdir()
-    path = folder / "push.jsonl"
-    path.write_bytes(lines(*range(2000)))
+    (folder / "push.jsonl").write_bytes(lines(*range(2000)))
     command = [sys.executable, "-m", "scripts.cli", "consume", "--triggers", str(folder)]
     command += ["--channel", "push", "--follow", "--state", str(state)]
     effects: list[bytes] = []
-    for reads in (150, 777, None):
+    for wanted in (150, 777, 2000):
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+        late = threading.Timer(30, process.kill)
+        late.start()
         assert process.stdout is not None
-        if reads is None:
-            done = time.monotonic() + 30
-            while len(set(effects)) < 2000 and time.monotonic() < done:
-                effects.append(process.stdout.readline())
-            process.send_signal(signal.SIGINT)
-            process.stdout.read()
-            assert process.wait(10) == 0
-        else:
-            effects += [process.stdout.readline() for _ in range(reads)]
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait(10)
-            effects += process.stdout.read().splitlines(keepends=True)
+        for line in process.stdout:
+            effects.append(line.split()[0])
+            if len(set(effects)) == wanted == 2000:
+                while b"t-001999" not in state.read_bytes() and process.poll() is None:
+                    time.sleep(0.02)
+            if len(set(effects)) == wanted:
+                process.send_signal(signal.SIGINT if wanted == 2000 else signal.SIGKILL)
+                break
+        effects += [line.split()[0] for line in process.stdout if line.endswith(b"\n")]
+        late.cancel()
         process.stdout.close()
-    assert len(json.loads(state.read_bytes())["applied"]) == 2000
-    assert 2000 <= len(effects) <= 2000 + 2 * SAVE_EVERY
+        assert process.wait(10) == (0 if wanted == 2000 else -signal.SIGKILL)
+    assert len(set(effects)) == 2000
+    assert len(effects) <= 2000 + 2 * SAVE_EVERY
+    assert set(json.loads(state.read_bytes())["applied"]) == {one.decode() for one in effects}
 
 
 def test_what_is_no_trigger_is_refused(tmp_path: Path) -> None:
