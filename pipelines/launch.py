@@ -16,17 +16,20 @@ from typing import IO
 import msgspec
 import xxhash
 
+from config.secret_keys import decode_settings
 from pipelines import recovery
+from pipelines.assemble import read_configuration
 from pipelines.loyalty import READ_STEP
 from pipelines.plan import Plan
 from pipelines.processes import RunRefused, Worker, exclusive, free_addresses, watch
 from pipelines.sources import journal as journals
 from pipelines.sources.alignment import Alignment
-from pipelines.sources.files import part_name
+from pipelines.sources.files import check_order, part_name
 from pipelines.sources.records import BATCH_BYTES
 from sinks.duckdb.create import create_warehouse
 from sinks.duckdb.runs import Run, end_run, latest_run, start_run
 from sinks.files import create_files
+from transforms.decode import Decoder
 
 Progress = Callable[[int, int], None]
 """Called with bytes read and bytes in all."""
@@ -72,6 +75,9 @@ def run(options: RunOptions, progress: Progress | None = None) -> RunSummary:
         try:
             inputs = journals.find_inputs(options.inputs)
             while generation := journals.next_generation(journal, inputs):
+                if generation.number > journal.begun:
+                    _refuse_disorder(options.config, generation, journal.as_of)
+                    journal.begun = generation.number
                 journals.save(path, journal)
                 _GenerationRun(options, journal, generation).execute(lock, summary, progress)
                 journals.save(path, journal)
@@ -165,6 +171,16 @@ class _GenerationRun:
         plan_file = self._output / "journal" / "plan.json"
         plan_file.write_bytes(msgspec.json.encode(plan))
         return plan_file
+
+
+def _refuse_disorder(config: Path, generation: journals.Generation, bound_at: int) -> None:
+    """All files that must be sorted first, at once, while nothing has been read yet."""
+    deployment = read_configuration(config)
+    decoder = Decoder(decode_settings(deployment.settings, deployment.secrets))
+    found = (check_order(file, decoder.received_at, bound_at) for file in generation.files)
+    wrong = [message for message in found if message is not None]
+    if wrong:
+        raise RunRefused("--input: " + "\n".join(wrong))
 
 
 def config_hash(folder: Path) -> str:

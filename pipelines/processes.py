@@ -63,7 +63,7 @@ def watch(workers: list[Worker], tick: Callable[[], None]) -> None:
     refused = [worker for worker in failed if worker.code == REFUSED]
     said = (refused or failed)[0].log.read_text(errors="replace").strip()
     if refused:
-        raise RunRefused(said)
+        raise RunRefused(said.splitlines()[-1])
     raise WorkerFailed(
         f"a worker process must end with exit code 0; got {failed[0].code}; run the same command "
         f"again: it resumes from the last snapshot\n{said[-4000:]}"

@@ -36,5 +36,9 @@ class Quarantined(Row, frozen=True, kw_only=True):
     content_hash: Annotated[str, Meta(description="xxh3-128 of the raw bytes, hex")]
     known_at: Annotated[int, Meta(description="when, ms UTC", extra={"ms": True})]
     raw: Annotated[
-        bytes, Meta(description="the record as it came, encrypted", extra={"as": "_raw"})
+        bytes,
+        Meta(
+            description="the record as it came (what stitch refuses: as decoded), encrypted",
+            extra={"as": "_raw"},
+        ),
     ]

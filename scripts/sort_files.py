@@ -15,7 +15,8 @@ def sort_file(path: Path) -> tuple[int, int]:
     aside and moved into place, so that a crash leaves the old file or the new one.
     """
     decoder = Decoder(decode_settings(load_settings().settings, load_secrets({})))
-    lines = path.read_bytes().splitlines(keepends=True)
+    with path.open("rb") as file:
+        lines = file.readlines()
     if lines and not lines[-1].endswith(b"\n"):
         lines[-1] += b"\n"
     timed: list[tuple[int, int]] = []

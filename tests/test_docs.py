@@ -166,20 +166,27 @@ def test_the_table_of_commands_is_the_command_line() -> None:
     assert said == holds
 
 
+def command_lines(text: str) -> Iterator[str]:
+    """What a page tells to type, in blocks and in spans; messages that it quotes (>) aside."""
+    for language, body in FENCE.findall(text):
+        if language in ("", "sh"):
+            yield from body.replace("\\\n", " ").splitlines()
+    prose = re.sub(r"^>.*$", "", FENCE.sub("", text), flags=re.MULTILINE)
+    yield from SPAN.findall(prose)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_in_the_docs_exist(page: Path) -> None:
-    """Each `kizuna …` in a block of commands names a command, and options that it has."""
-    for language, body in FENCE.findall(page.read_text()):
-        if language not in ("", "sh"):
+    """Each `kizuna …` names a command, and options that it has."""
+    for line in command_lines(page.read_text()):
+        called = re.match(r"\s*(?:\.venv/bin/)?kizuna ((?:[a-z]+ ?)+)", line)
+        groups = {one.partition(" ")[0] for one in COMMANDS if " " in one}
+        if called is None or called[1] in groups:
             continue
-        for line in body.replace("\\\n", " ").splitlines():
-            called = re.match(r"\s*(?:\.venv/bin/)?kizuna ((?:[a-z]+ ?)+)(.*)", line)
-            if called is None:
-                continue
-            name = next((one for one in COMMANDS if f"{called[1]} ".startswith(f"{one} ")), None)
-            assert name is not None, line
-            known = {option for each in COMMANDS[name].params for option in each.opts}
-            assert set(re.findall(r"(?<= )--[a-z-]+", line)) <= known | {"--help"}, line
+        name = next((one for one in COMMANDS if f"{called[1]} ".startswith(f"{one} ")), None)
+        assert name is not None, line
+        known = {option for each in COMMANDS[name].params for option in each.opts}
+        assert set(re.findall(r"(?<= )--[a-z-]+", line)) <= known | {"--help"}, line
 
 
 def anchors(page: Path) -> set[str]:

@@ -117,11 +117,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
             return self._known_at
         behind = self._latest_received_at - received_at
         if behind > OUT_OF_ORDER_MS:
-            raise InputOutOfOrder(
-                f"{self._name}: record {number + 1}: must be in order of received_at, give or take "
-                f"an hour; got one that is {behind / 3_600_000:.1f} hours behind; "
-                f"run: kizuna sort {self._name}"
-            )
+            raise InputOutOfOrder(out_of_order(self._name, number, behind))
         if behind < 0:
             self._latest_received_at = received_at
             self._known_at = max(self._known_at, received_at)
@@ -173,6 +169,32 @@ class FileSource(FixedPartitionedSource[RawBatch, FilePosition]):
             ends_at=self._ends_at,
             batch_bytes=self._batch_bytes,
         )
+
+
+def check_order(
+    file: InputFile, received_at: Callable[[Record], int | None], bound_at: int
+) -> str | None:
+    """What is wrong with a file's order, before anything of it is read; None: nothing."""
+    records, latest = open_records(Path(file.path)), 0
+    while batch := records.read():
+        first = records.count - len(batch)
+        for number, record in enumerate(batch, first):
+            at = received_at(record)
+            if at is None or at > bound_at:
+                continue
+            if latest - at > OUT_OF_ORDER_MS:
+                return out_of_order(file.path, number, latest - at)
+            latest = max(latest, at)
+    return None
+
+
+def out_of_order(path: str, number: int, behind_ms: int) -> str:
+    """The message for a record that is too far behind those before it."""
+    remedy = "write it again in order" if path.endswith(".avro") else f"run: kizuna sort {path}"
+    return (
+        f"{path}: record {number + 1}: must be in order of received_at, give or take an hour; got "
+        f"one that is {behind_ms / 3_600_000:.1f} hours behind; {remedy}"
+    )
 
 
 def part_name(generation: Generation, file: InputFile) -> str:

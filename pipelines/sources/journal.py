@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import xxhash
+
+EDGE_BYTES = 65_536
 
 
 class InputFile(msgspec.Struct, kw_only=True, frozen=True):
@@ -17,6 +20,8 @@ class InputFile(msgspec.Struct, kw_only=True, frozen=True):
     name: str
     path: str
     size: int
+    edges: str = ""
+    """Hash of its first and last 64 KiB: notices a file that was sorted or written anew."""
 
 
 class Generation(msgspec.Struct, kw_only=True):
@@ -33,6 +38,8 @@ class Journal(msgspec.Struct, kw_only=True):
 
     as_of: int
     generations: list[Generation] = []
+    begun: int = 0
+    """The last generation whose files were found to be in order."""
 
 
 class InputChanged(Exception):
@@ -71,13 +78,13 @@ def next_generation(journal: Journal, inputs: Sequence[InputFile]) -> Generation
                     f"{file.name}: must be there until the run that began with it has ended; "
                     "got no such file; put it back, or start with a fresh --output"
                 )
-            if found.size != file.size:
+            if _differ(file, found):
                 raise _changed(file, found)
         open_one.files = [present[file.name] for file in open_one.files]
         return open_one
     read = {file.name: file for g in journal.generations for file in g.files}
     for name, file in present.items():
-        if name in read and read[name].size != file.size:
+        if name in read and _differ(read[name], file):
             raise _changed(read[name], file)
     fresh = [file for file in inputs if file.name not in read]
     if not fresh:
@@ -89,10 +96,24 @@ def next_generation(journal: Journal, inputs: Sequence[InputFile]) -> Generation
     return generation
 
 
+def _edges(path: Path) -> str:
+    digest = xxhash.xxh3_64()
+    with path.open("rb") as file:
+        digest.update(file.read(EDGE_BYTES))
+        file.seek(max(file.tell(), path.stat().st_size - EDGE_BYTES))
+        digest.update(file.read())
+    return digest.hexdigest()
+
+
+def _differ(was: InputFile, found: InputFile) -> bool:
+    return (was.size, was.edges) != (found.size, found.edges)
+
+
 def _changed(was: InputFile, found: InputFile) -> InputChanged:
     return InputChanged(
-        f"{found.name}: must not change once it was read; got {found.size} bytes where there were "
-        f"{was.size}; put what is new into a file of its own"
+        f"{found.name}: must not change once it was read; got other content ({found.size:,} bytes "
+        f"where there were {was.size:,}); put what is new into a file of its own, or start with a "
+        "fresh --output"
     )
 
 
@@ -110,5 +131,10 @@ def find_inputs(paths: Sequence[Path]) -> list[InputFile]:
                 raise InputChanged(
                     f"{name}: must be given once; got it twice, from two folders; rename one"
                 )
-            found[name] = InputFile(name=name, path=str(file.resolve()), size=file.stat().st_size)
+            found[name] = InputFile(
+                name=name,
+                path=str(file.resolve()),
+                size=file.stat().st_size,
+                edges=_edges(file),
+            )
     return [found[name] for name in sorted(found)]

@@ -5,12 +5,14 @@ one last record of raw bytes, which decode refuses as unreadable.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import fastavro
 
-Record = bytes | dict[str, Any]
+Record = Any
+"""bytes: a line; dict: an Avro record; anything else Avro can hold is refused by decode."""
 
 BATCH_BYTES = 4 << 20
 """How much of a file is read at once; the flow's tick when it catches up."""
@@ -48,44 +50,42 @@ class JsonLines:
 
 
 class AvroRecords:
-    """`position` is the number of records; those already read are skipped block by block."""
+    """`position` is the number of records read; those before it are skipped, whole blocks unread.
+
+    A container that is damaged can't be read on: what is left of it is one last record of raw
+    bytes, counted like any other.
+    """
 
     def __init__(self, path: Path, position: int, count: int, batch_bytes: int) -> None:
         self._batch_records = max(1, batch_bytes // AVRO_RECORD_BYTES)
-        self.position = 0
+        self.position = position
         self.count = count
         self._file: BinaryIO = path.open("rb")
-        self._ended = False
-        self._records = self._from(position)
+        self._records = self._after(position)
 
     def read(self) -> list[Record]:
-        batch: list[Record] = []
-        while len(batch) < self._batch_records and not self._ended:
-            record = next(self._records, None)
-            if record is None:
-                self._ended = True
-            else:
-                batch.append(record)
+        batch = list(islice(self._records, self._batch_records))
         self.position += len(batch)
         self.count += len(batch)
         return batch
 
-    def _from(self, position: int) -> Iterator[Record]:
-        start = 0
+    def _after(self, position: int) -> Iterator[Record]:
+        number, read_until = 0, 0
         try:
             for block in fastavro.block_reader(self._file):
-                start = block.offset + block.size
-                if self.position + block.num_records <= position:
-                    self.position += block.num_records
-                    continue
-                for number, record in enumerate(block):
-                    if self.position <= position - 1 and number < position - self.position:
-                        continue
-                    yield record
-        except (ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError) as error:
-            self._file.seek(start)
-            rest = self._file.read(UNREADABLE_BYTES_MAX)
-            yield b"\x00not readable as Avro: " + type(error).__name__.encode() + b"\n" + rest
+                end = number + block.num_records
+                if end > position:
+                    for record in block:
+                        if number >= position:
+                            yield record
+                        number += 1
+                number = end
+                read_until = block.offset + block.size
+        except Exception as error:  # each codec and the schema parser raise errors of their own
+            if number >= position:
+                self._file.seek(read_until)
+                rest = self._file.read(UNREADABLE_BYTES_MAX)
+                yield b"\x00not readable as Avro: " + type(error).__name__.encode() + b"\n" + rest
 
 
 def open_records(

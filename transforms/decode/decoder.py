@@ -28,7 +28,7 @@ A JSON key that stands twice in an object: the last one counts. `occurred_at` la
 counted; control characters in free text become spaces.
 """
 
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -80,7 +80,9 @@ class Decoder:
         if type(record) is dict:
             sent = record.get("received_at")
             return moment(record.get("occurred_at") if sent is None else sent)
-        raw = cast(bytes, record)
+        if not isinstance(record, bytes):
+            return None
+        raw = record
         if len(raw) > self._bytes_max:
             return None
         try:

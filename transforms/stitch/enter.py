@@ -95,7 +95,7 @@ class Enter:
             source=event.source,
             position=f"{event.partition}:{event.offset}",
             reason=reason,
-            detail="$.event_id",
+            detail="event_id: known before, or too old to know",
             event_id=event.event_id,
             content_hash=xxhash.xxh3_128_hexdigest(raw),
             known_at=now,
