@@ -1,7 +1,8 @@
 """How a packet crosses from one process to another, and a key group reaches the recovery store.
 
 Inside a process nothing is encoded. Between processes a packet's messages travel
-as one msgpack blob (`__reduce__` is what pickle asks).
+as one msgpack blob (`__reduce__` is what pickle asks). The engine pickles each item twice,
+once to learn its size, so the blob is kept for the second time.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ class Packet:
     `mark_at`: ms UTC, None: no news; `closed`: the upstream's input ended there.
     """
 
-    __slots__ = ("closed", "group", "mark_at", "messages", "upstream")
+    __slots__ = ("_blob", "closed", "group", "mark_at", "messages", "upstream")
 
     def __init__(
         self,
@@ -36,10 +37,12 @@ class Packet:
         self.messages = messages
         self.mark_at = mark_at
         self.closed = closed
+        self._blob: bytes | None = None
 
     def __reduce__(self) -> tuple[Callable[..., "Packet"], tuple[object, ...]]:
-        messages = _encode(self.messages) if self.messages else b""
-        return load_packet, (self.upstream, self.group, messages, self.mark_at, self.closed)
+        if self._blob is None:
+            self._blob = _encode(self.messages) if self.messages else b""
+        return load_packet, (self.upstream, self.group, self._blob, self.mark_at, self.closed)
 
 
 def load_packet(

@@ -51,18 +51,21 @@ _DECODERS: Final[dict[str, msgspec.msgpack.Decoder[list[Row]]]] = {
 class RowBatch:
     """Some rows on their way to a sink. The order within a table survives the journey."""
 
-    __slots__ = ("rows",)
+    __slots__ = ("_blobs", "rows")
 
     def __init__(self, rows: list[Row]) -> None:
         self.rows = rows
+        self._blobs: tuple[tuple[str, bytes], ...] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpack, (
-            tuple((kind.table, _ENCODER.encode(rows)) for kind, rows in self.by_class().items()),
-        )
+        if self._blobs is None:  # the engine pickles twice, once to learn the size
+            self._blobs = tuple(
+                (kind.table, _ENCODER.encode(rows)) for kind, rows in self.by_class().items()
+            )
+        return _unpack, (self._blobs,)
 
     def by_class(self) -> dict[type[Row], list[Row]]:
         """The rows of each class; refuses a class that isn't listed in `ROW_CLASSES`."""
