@@ -39,6 +39,27 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
+def check_markets(settings: Settings, programmes: Iterable[Programme]) -> Iterable[str]:
+    """Every market has the one programme that it names, and that programme names the market."""
+    named = {programme.programme: programme for programme in programmes}
+    for name, market in settings.markets.items():
+        programme = named.get(market.programme)
+        if programme is None or name not in programme.markets:
+            yield (
+                f"markets.{name}.programme: must be a programme whose markets hold {name!r}; got "
+                f"{market.programme!r}; there are {', '.join(sorted(named)) or 'none'}"
+            )
+    for other in named.values():
+        for name in other.markets:
+            market = settings.markets.get(name)
+            if market is None or market.programme != other.programme:
+                yield (
+                    f"markets: programme {other.programme!r} names the market {name!r}, which "
+                    f"{'is not there' if market is None else f'names {market.programme!r}'}; "
+                    "a market has one programme"
+                )
+
+
 def load_deployment(
     folder: Path,
     environ: Mapping[str, str],
@@ -71,6 +92,11 @@ def load_deployment(
     models = folder_of("models", ChurnModel, None)
     journeys = folder_of("journeys", Journey, None)
     conversation = attempt(lambda: load(folder / "conversation.yaml", Conversation))
+    if not problems:
+        problems.extend(
+            Problem(file=str(own), line=0, column=0, path="$", message=said)
+            for said in check_markets(loaded.settings, programmes)
+        )
     if not problems and check_journeys is not None:
         problems.extend(
             Problem(file=str(folder / "journeys"), line=0, column=0, path="$", message=said)

@@ -5,6 +5,7 @@ the journal and recovery store beside them. The same call again resumes after a 
 and reads further files after a clean end.
 """
 
+import hmac
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -16,10 +17,11 @@ from typing import IO
 import msgspec
 import xxhash
 
+from config.deployment import Deployment
 from config.secret_keys import decode_settings
 from pipelines import recovery
 from pipelines.assemble import read_configuration
-from pipelines.loyalty import READ_STEP
+from pipelines.loyalty import FILES_STEP, READ_STEP, WAREHOUSE_STEP
 from pipelines.plan import Plan
 from pipelines.processes import RunRefused, Worker, exclusive, free_addresses, watch
 from pipelines.sources import journal as journals
@@ -28,7 +30,9 @@ from pipelines.sources.files import check_order, part_name
 from pipelines.sources.records import BATCH_BYTES
 from sinks.duckdb.create import create_warehouse
 from sinks.duckdb.runs import Run, end_run, latest_run, start_run
-from sinks.files import create_files
+from sinks.duckdb.writer import position_of
+from sinks.files import create_files, output_paths
+from sinks.position import OutputBehind, refuse_if_behind
 from transforms.decode import Decoder
 
 Progress = Callable[[int, int], None]
@@ -72,11 +76,13 @@ def run(options: RunOptions, progress: Progress | None = None) -> RunSummary:
         (options.output / "journal").mkdir(exist_ok=True)
         path = options.output / "journal" / "generations.json"
         journal = journals.load(path, _now(), options.as_of)
+        deployment = read_configuration(options.config)
+        _refuse_other_foundation(journal, deployment)
         try:
             inputs = journals.find_inputs(options.inputs)
             while generation := journals.next_generation(journal, inputs):
                 if generation.number > journal.begun:
-                    _refuse_disorder(options.config, generation, journal.as_of)
+                    _refuse_disorder(deployment, generation, journal.as_of)
                     journal.begun = generation.number
                 journals.save(path, journal)
                 _GenerationRun(options, journal, generation).execute(lock, summary, progress)
@@ -115,7 +121,11 @@ class _GenerationRun:
         self._refuse_changed_config()
         run_id = start_run(self._warehouse, self._row())
         names = [part_name(self._generation, file) for file in self._generation.files]
-        summary.purged += recovery.prepare(self._output / "recovery", READ_STEP, names)
+        try:
+            summary.purged += recovery.prepare(self._output / "recovery", READ_STEP, names)
+            self._refuse_outputs_behind()
+        except (recovery.StoreIncomplete, OutputBehind) as refused:
+            raise RunRefused(str(refused)) from refused
         slots = self._output / "journal" / "alignment.slots"
         Alignment.reset(slots, names)
         alignment = Alignment(slots, names)
@@ -143,6 +153,16 @@ class _GenerationRun:
                 "with other files; put them back until the run has ended, or start with a fresh "
                 "--output"
             )
+
+    def _refuse_outputs_behind(self) -> None:
+        """The sinks refuse it too, but a worker that fails takes its reason with it."""
+        store = self._output / "recovery"
+        for needed in recovery.positions(store, WAREHOUSE_STEP).values():
+            found = position_of(self._warehouse)
+            refuse_if_behind(str(self._warehouse), found=found, needed=needed)
+        paths = output_paths(self._output)
+        for key, needed in recovery.positions(store, FILES_STEP).items():
+            refuse_if_behind(str(paths[key]), found=paths[key].stat().st_size, needed=needed)
 
     def _row(self) -> Run:
         return Run(
@@ -173,9 +193,28 @@ class _GenerationRun:
         return plan_file
 
 
-def _refuse_disorder(config: Path, generation: journals.Generation, bound_at: int) -> None:
+def _refuse_other_foundation(journal: journals.Journal, deployment: Deployment) -> None:
+    """State is sharded by the number of key groups, keyed by rungs and by pseudonyms: with others
+    of these it would be there and not be found."""
+    pepper = deployment.secrets.peppers[0]
+    now = {
+        "key_groups": str(deployment.settings.key_groups),
+        "rungs": ", ".join(deployment.ladder.steps),
+        "KIZUNA_PEPPER": hmac.digest(pepper.key, b"kizuna foundation", "sha256").hex()[:16],
+    }
+    for name, value in (journal.foundation or now).items():
+        if now.get(name) != value:
+            raise RunRefused(
+                f"{name}: must stay what it was for the life of an output, {value}; got "
+                f"{now.get(name)}; put it back, or start with a fresh --output"
+            )
+    journal.foundation = now
+
+
+def _refuse_disorder(
+    deployment: Deployment, generation: journals.Generation, bound_at: int
+) -> None:
     """All files that must be sorted first, at once, while nothing has been read yet."""
-    deployment = read_configuration(config)
     decoder = Decoder(decode_settings(deployment.settings, deployment.secrets))
     found = (check_order(file, decoder.received_at, bound_at) for file in generation.files)
     wrong = [message for message in found if message is not None]

@@ -23,7 +23,9 @@ from sinks.row_batch import RowBatch
 from transforms.operator import Operator
 
 READ_STEP = "loyalty.read"
-"""The source's step, as the recovery store knows it."""
+WAREHOUSE_STEP = "loyalty.warehouse"
+FILES_STEP = "loyalty.files"
+"""Steps as the recovery store knows them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,8 @@ REFUSED = 2
 """A worker's exit code when the input or configuration is wrong; its log says what."""
 LOCK_WAIT_SECONDS = 5.0
 POLL_SECONDS = 0.1
+LAST_WORDS_SECONDS = 3.0
+LOG_LINES_SHOWN = 12
 
 
 class RunRefused(Exception):
@@ -28,6 +30,7 @@ class Worker:
     """One worker process; what it prints goes to a log beside the journal."""
 
     def __init__(self, plan_file: Path, number: int, lock: IO[bytes]) -> None:
+        self.number = number
         self.log = plan_file.parent / f"worker-{number}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -49,6 +52,7 @@ def watch(workers: list[Worker], tick: Callable[[], None]) -> None:
         while any(worker.code is None for worker in workers):
             tick()
             if any(worker.code not in (None, 0) for worker in workers):
+                _let_end(workers)
                 break
             time.sleep(POLL_SECONDS)
         tick()
@@ -61,13 +65,24 @@ def watch(workers: list[Worker], tick: Callable[[], None]) -> None:
     if not failed:
         return
     refused = [worker for worker in failed if worker.code == REFUSED]
-    said = (refused or failed)[0].log.read_text(errors="replace").strip()
     if refused:
-        raise RunRefused(said.splitlines()[-1])
+        raise RunRefused(_last_words(refused[0].log, 1))
+    said = "\n".join(f"worker {w.number}: {_last_words(w.log, LOG_LINES_SHOWN)}" for w in failed)
     raise WorkerFailed(
         f"a worker process must end with exit code 0; got {failed[0].code}; run the same command "
-        f"again: it resumes from the last snapshot\n{said[-4000:]}"
+        f"again: it resumes from the last snapshot\n{said}"
     )
+
+
+def _let_end(workers: list[Worker]) -> None:
+    """Whoever lost a peer fails too; who failed first knows why, and may still be saying it."""
+    give_up_at = time.monotonic() + LAST_WORDS_SECONDS
+    while any(worker.code is None for worker in workers) and time.monotonic() < give_up_at:
+        time.sleep(POLL_SECONDS)
+
+
+def _last_words(log: Path, lines: int) -> str:
+    return "\n".join(log.read_text(errors="replace").strip().splitlines()[-lines:])
 
 
 @contextmanager

@@ -6,6 +6,7 @@ used again: a later resume would load one of them, from another life of the key.
 `purge_stale` deletes them.
 """
 
+import pickle
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -77,6 +78,25 @@ def resume_epoch(databases: list[sqlite3.Connection]) -> int | None:
     return min(frontiers.values())
 
 
+def positions(store: Path, step: str) -> dict[str, int]:
+    """What each partition of a sink had written when its newest snapshot was taken."""
+    newest: dict[str, tuple[int, bytes]] = {}
+    with _opened(store) as databases:
+        for database in databases:
+            for key, epoch, position in database.execute(
+                "SELECT state_key, snap_epoch, ser_change FROM snaps "
+                "WHERE step_id = ? AND ser_change IS NOT NULL",
+                [step],
+            ):
+                if key not in newest or epoch > newest[key][0]:
+                    newest[key] = epoch, position
+    return {key: pickle.loads(position) for key, (_, position) in newest.items()}
+
+
+class StoreIncomplete(Exception):
+    """Not all partitions of the recovery store are there."""
+
+
 @contextmanager
 def _opened(store: Path) -> Iterator[list[sqlite3.Connection]]:
     files = sorted(store.glob("*.sqlite3"))
@@ -84,7 +104,7 @@ def _opened(store: Path) -> Iterator[list[sqlite3.Connection]]:
     try:
         count = databases[0].execute("SELECT part_count FROM parts").fetchone()[0]
         if count != len(files):
-            raise FileNotFoundError(
+            raise StoreIncomplete(
                 f"{store}: must hold all {count} partitions of the recovery store; got "
                 f"{len(files)}; bring the missing ones back, or start with a fresh --output"
             )

@@ -48,7 +48,7 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _caused_by(error: BaseException | None, kind: type[Exception]) -> Exception | None:
+def _caused_by(error: BaseException | None, kind: type[Exception]) -> BaseException | None:
     while error is not None:
         if isinstance(error, kind):
             return error

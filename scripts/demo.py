@@ -27,6 +27,8 @@ SEED: Final = 2017
 RUN_FILES: Final = {"warehouse.duckdb", "warehouse.duckdb.wal", "quarantine.jsonl"}
 RUN_FOLDERS: Final = {"triggers", "journal", "recovery", "commands", "archive"}
 LOCK: Final = ".lock"
+EPOCH_MS: Final = 20_000
+"""State is saved less often than live: whoever stops a demo starts it again."""
 
 Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 """Makes a progress bar with a label."""
@@ -58,7 +60,7 @@ def demo(
         f"[bold]{'Found' if reused else 'Made'} the input[/] in {took['input']:.1f} s: {events}",
         highlight=False,
     )
-    summary = run_files([events], output / "run", workers=workers)
+    summary = run_files([events], output / "run", workers=workers, epoch_ms=EPOCH_MS)
     with _timed(took, "report"):
         warehouse = output / "run" / "warehouse.duckdb"
         report(warehouse, output / "input" / "truth", console, summary.seconds, summary.records)

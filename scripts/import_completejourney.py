@@ -15,7 +15,7 @@ from scripts.traffic.city import City, build, write_summary
 
 YEAR: Final = 2017
 MONTHS_MAX: Final = 12
-SESSIONS_A_BASKET: Final = 0.24
+SESSIONS_A_BASKET: Final = 0.12
 SESSIONS_A_YEAR: Final = 2.0
 
 

@@ -114,7 +114,7 @@ SUPPRESSED: Final = Figure(
 QUARANTINED: Final = Figure(
     "Quarantined by reason",
     """
-    SELECT reason, count(*) AS records, any_value(detail ORDER BY position) AS example
+    SELECT reason, count(*) AS records, left(any_value(detail ORDER BY position), 56) AS example
     FROM quarantine GROUP BY reason ORDER BY records DESC, reason
     """,
 )

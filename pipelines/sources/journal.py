@@ -38,6 +38,8 @@ class Journal(msgspec.Struct, kw_only=True):
 
     as_of: int
     generations: list[Generation] = []
+    foundation: dict[str, str] = {}
+    """What all state in this output rests on and what therefore can't be changed under it."""
     begun: int = 0
     """The last generation whose files were found to be in order."""
 

@@ -14,7 +14,7 @@ import fastavro
 Record = Any
 """bytes: a line; dict: an Avro record; anything else Avro can hold is refused by decode."""
 
-BATCH_BYTES = 4 << 20
+BATCH_BYTES = 2 << 20
 """How much of a file is read at once; the flow's tick when it catches up."""
 AVRO_RECORD_BYTES = 512
 """About what a record takes, to make batches of Avro as large as those of lines."""

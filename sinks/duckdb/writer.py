@@ -88,6 +88,16 @@ class Writer:
         self._con.commit()
 
 
+def position_of(path: Path) -> int:
+    """The position that a warehouse holds; no writer may have it open."""
+    con = open_warehouse(path)
+    try:
+        (found,) = con.execute(f"SELECT position FROM {POSITION.name}").fetchone() or (0,)
+        return int(found)
+    finally:
+        con.close()
+
+
 def newest_by_key(rows: Sequence[Row], key_of: Callable[[Row], Any]) -> list[Row]:
     """One row a key: the highest version, the last one among equals."""
     newest: dict[Any, Any] = {}

@@ -11,7 +11,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig
 from bytewax.testing import TestingSink, TestingSource
 
-from pipelines.recovery import prepare, resume_epoch
+from pipelines.recovery import StoreIncomplete, prepare, resume_epoch
 
 FIRST = [("a", 1), ("b", 2)]
 STEP = "sums.add.stateful_flat_map.stateful.stateful_batch"
@@ -94,5 +94,5 @@ def test_source_partitions_of_an_earlier_generation_are_dropped(store):
 
 def test_a_missing_partition_of_the_store_is_refused(store):
     (store / "part-1.sqlite3").unlink()
-    with pytest.raises(FileNotFoundError, match="must hold all 2 partitions"):
+    with pytest.raises(StoreIncomplete, match="must hold all 2 partitions"):
         prepare(store, "sums.read", ["iterable"])

@@ -163,7 +163,9 @@ def test_files_that_changed_or_are_gone_are_refused():
     first = journal.next_generation(book, files("a", "b"))
     with pytest.raises(InputChanged, match="b: must be there"):
         journal.next_generation(book, files("a"))
-    with pytest.raises(InputChanged, match="a: must not change once it was read; got other content .2 bytes"):
+    with pytest.raises(
+        InputChanged, match=r"a: must not change once it was read; got other content .2 bytes"
+    ):
         journal.next_generation(book, files("a", size=2) + files("b"))
     first.ended_at = 100
     assert journal.next_generation(book, []) is None, "what was read may be put away"

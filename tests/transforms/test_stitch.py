@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_memory import DAY, HOUR, START, attributed_ids, event, ladder, owners, stitch
 
+from schemas.ladder import check_ladder
+
 LINE = {"line_id": "1", "sku": "a", "amount": 1000}
 
 
@@ -407,6 +409,4 @@ def test_no_chain_of_shared_identifiers_ever_joins_two_members(seed):
 
 
 def test_the_ladder_that_ships_is_sound():
-    from schemas.ladder import check_ladder
-
     assert check_ladder(ladder()) == []
