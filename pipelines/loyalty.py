@@ -17,6 +17,7 @@ from bytewax.outputs import FixedPartitionedSink
 
 from pipelines.key_groups import ROWS, Routed, regrouping, same_keys, towards
 from pipelines.sources.files import RawBatch
+from sinks.duckdb.columns import ColumnBatch, columns_of
 from sinks.duckdb.sink import WAREHOUSE
 from sinks.files import split_for_files
 from sinks.row_batch import RowBatch
@@ -40,7 +41,7 @@ class Parts:
     score: Operator[Any]
     decide: Operator[Any]
     groups: int
-    warehouse: FixedPartitionedSink[RowBatch, Any]
+    warehouse: FixedPartitionedSink[RowBatch | ColumnBatch, Any]
     files: FixedPartitionedSink[RowBatch, Any]
 
 
@@ -103,9 +104,9 @@ def group_names(steps: list[str], groups: int) -> list[str]:
     return [f"{step}/{group}" for step in steps for group in range(groups)]
 
 
-def to_warehouse(item: tuple[str, RowBatch]) -> tuple[str, RowBatch]:
-    """Every row goes to the warehouse's one partition."""
-    return WAREHOUSE, item[1]
+def to_warehouse(item: tuple[str, RowBatch]) -> tuple[str, ColumnBatch]:
+    """Every row goes to the warehouse's one partition, as columns made here."""
+    return WAREHOUSE, columns_of(item[1])
 
 
 def to_files(item: tuple[str, RowBatch]) -> list[tuple[str, RowBatch]]:

@@ -9,9 +9,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from schemas.flow import Row
+from sinks.duckdb.columns import ColumnBatch, columns_of
 from sinks.duckdb.writer import Writer
 from sinks.row_batch import RowBatch
 
@@ -22,8 +23,8 @@ HELD_ROWS_MAX: Final = 200_000
 """Beyond this the flow waits for the flush that is running."""
 
 
-class WarehouseSink(FixedPartitionedSink[RowBatch, int]):
-    """`("warehouse", RowBatch)` into the DuckDB file at `path`."""
+class WarehouseSink(FixedPartitionedSink[RowBatch | ColumnBatch, int]):
+    """`("warehouse", ColumnBatch)` into the DuckDB file at `path`; rows are made columns."""
 
     def __init__(self, path: Path, flush_rows: int = FLUSH_ROWS) -> None:
         self._path = path
@@ -38,22 +39,23 @@ class WarehouseSink(FixedPartitionedSink[RowBatch, int]):
         return WarehousePartition(self._path, resume_state, self._flush_rows)
 
 
-class WarehousePartition(StatefulSinkPartition[RowBatch, int]):
+class WarehousePartition(StatefulSinkPartition[RowBatch | ColumnBatch, int]):
     """Holds rows until there are enough for a flush worth its transaction."""
 
     def __init__(self, path: Path, resume_at: int | None, flush_rows: int = FLUSH_ROWS) -> None:
         self._writer = Writer(path, resume_at)
         self._flush_rows = flush_rows
-        self._held: dict[type[Row], list[Row]] = {}
+        self._held: dict[str, list[pa.RecordBatch]] = {}
         self._held_rows = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="warehouse")
         self._flushing: Future[None] | None = None
 
-    def write_batch(self, values: list[RowBatch]) -> None:
+    def write_batch(self, values: list[RowBatch | ColumnBatch]) -> None:
         for batch in values:
-            for row_class, rows in batch.by_class().items():
-                self._held.setdefault(row_class, []).extend(rows)
-            self._held_rows += len(batch)
+            columns = columns_of(batch) if isinstance(batch, RowBatch) else batch
+            for table, rows in columns.tables.items():
+                self._held.setdefault(table, []).append(rows)
+            self._held_rows += len(columns)
         if self._held_rows >= self._flush_rows and (
             self._held_rows >= HELD_ROWS_MAX or self._flushing is None or self._flushing.done()
         ):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
+import pyarrow as pa
 import pytest
 from sample_rows import RowMaker
 
@@ -19,11 +20,11 @@ from schemas.identity import Guest
 from schemas.ledger import LedgerEntry
 from schemas.refusals import Quarantined
 from schemas.scoring import ChurnScore
+from sinks.duckdb.columns import columns_of, newest_by_key
 from sinks.duckdb.create import LayoutMismatch, create_warehouse
 from sinks.duckdb.runs import Run, end_run, latest_run, start_run
 from sinks.duckdb.schema import ROW_TABLES
 from sinks.duckdb.sink import WarehousePartition
-from sinks.duckdb.writer import newest_by_key
 from sinks.position import OutputBehind
 from sinks.row_batch import ROW_CLASSES, RowBatch, UnknownRow
 
@@ -169,13 +170,34 @@ def test_an_error_in_the_flush_reaches_the_flow_and_leaves_nothing(path: Path) -
     part = WarehousePartition(path, None, flush_rows=1)
     part.write_batch([RowBatch([score()])])
     assert part.snapshot() == 1
-    part.write_batch([RowBatch([guest(1, 10), score(), score(at=2**70)])])
-    with pytest.raises(OverflowError):
+    columns = columns_of(RowBatch([guest(1, 10), score()]))
+    columns.tables["churn_scores"] = pa.RecordBatch.from_pydict({"nonsense": [1]})
+    part.write_batch([columns])
+    with pytest.raises(duckdb.Error):
         part.snapshot()
     part.close()
     assert query(path, "SELECT count(*) FROM churn_scores") == [(1,)]
     assert query(path, "SELECT count(*) FROM guests") == [(0,)]
     assert query(path, "SELECT position FROM _sink_position") == [(1,)]
+
+
+def test_a_value_that_fits_no_column_is_refused_where_it_was_made(path: Path) -> None:
+    with pytest.raises(OverflowError):
+        columns_of(RowBatch([score(at=2**70)]))
+
+
+def test_columns_survive_pickling_and_keep_the_newest_of_each_key() -> None:
+    rows = RowBatch(RowMaker(5).rows(300))
+    columns = columns_of(rows)
+    copy = pickle.loads(pickle.dumps(columns))
+    assert copy.tables == columns.tables
+    assert len(copy) == sum(batch.num_rows for batch in columns.tables.values())
+    newest = {}
+    for row in rows.rows:
+        if isinstance(row, Guest) and row.version >= newest.get(row.guest_id, 0):
+            newest[row.guest_id] = row.version
+    found = columns.tables["guests"].to_pydict()
+    assert dict(zip(found["guest_id"], found["_version"], strict=True)) == newest
 
 
 def test_closing_commits_nothing(path: Path) -> None:

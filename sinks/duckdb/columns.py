@@ -1,0 +1,61 @@
+"""Rows as columns: what travels to the warehouse's one writer.
+
+Whoever makes rows turns them into Arrow columns, in its own process, so that the worker
+that holds the warehouse has only to insert them. Arrow's buffers also cross processes
+without being encoded.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from schemas.flow import Row
+from sinks.duckdb.schema import ROW_TABLES, RowTable
+from sinks.row_batch import RowBatch
+
+
+class ColumnBatch:
+    """Record batches by table name; `len` is the number of rows. Of a keyed table's rows only
+    the newest of each key is kept, since no other could stay."""
+
+    __slots__ = ("_rows", "tables")
+
+    def __init__(self, tables: dict[str, pa.RecordBatch]) -> None:
+        self.tables = tables
+        self._rows = sum(batch.num_rows for batch in tables.values())
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __reduce__(self) -> tuple[type["ColumnBatch"], tuple[dict[str, pa.RecordBatch]]]:
+        return ColumnBatch, (self.tables,)
+
+
+def columns_of(batch: RowBatch) -> ColumnBatch:
+    """The rows of a batch as columns; refuses a class that has no table."""
+    tables: dict[str, pa.RecordBatch] = {}
+    for row_class, rows in batch.by_class().items():
+        kind = ROW_TABLES[row_class]
+        kept = rows if kind.key_of is None else newest_by_key(rows, kind.key_of)
+        tables[kind.table.name] = _record_batch(kind, kept)
+    return ColumnBatch(tables)
+
+
+def newest_by_key(rows: Sequence[Row], key_of: Callable[[Row], Any]) -> list[Row]:
+    """One row a key: the highest version, the last one among equals."""
+    newest: dict[Any, Any] = {}
+    for row in rows:
+        key = key_of(row)
+        known = newest.get(key)
+        if known is None or row.version >= known.version:  # type: ignore[attr-defined]
+            newest[key] = row
+    return list(newest.values())
+
+
+def _record_batch(kind: RowTable, rows: Sequence[Row]) -> pa.RecordBatch:
+    read = list(zip(kind.read, kind.table.columns, strict=False))
+    return pa.RecordBatch.from_arrays(
+        [pa.array(list(map(value, rows)), column.arrow_type) for value, column in read],
+        names=[column.name for _, column in read],
+    )
