@@ -40,5 +40,5 @@ class Operator(Protocol[State]):
         ...
 
     def is_idle(self, state: State) -> bool:
-        """Nothing in the state is worth keeping: the key may be forgotten."""
+        """The state is as good as `initial(key)`: the key may be forgotten, sooner or later."""
         ...

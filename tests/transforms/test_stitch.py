@@ -6,9 +6,12 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from in_memory import DAY, HOUR, START, attributed_ids, event, ladder, owners, stitch
+from in_memory import DAY, HOUR, START, attributed_ids, climb, event, ladder, owners, stitch
 
+from schemas.flow import Climb
 from schemas.ladder import check_ladder
+from transforms.key_group import KeyGroup, Mark
+from transforms.stitch.identifier import Identifier
 
 LINE = {"line_id": "1", "sku": "a", "amount": 1000}
 
@@ -315,6 +318,30 @@ def test_guests_are_counted_never_lost():
     _, rows = stitch([sale("s1", 0, "email:e"), sale("s2", DAY, "email:e")])
     guest = max((r for r in rows if r.table == "guests"), key=lambda r: r.version)
     assert (guest.guest_id, guest.events, guest.spend) == ("email:e", 2, 2000)
+
+
+def test_a_guest_who_was_forgotten_comes_back_the_same_whenever_it_was_noticed():
+    """Rows are the same whether a snapshot came between forgetting and coming back, or not; the
+    row of the later visit wins."""
+    first, later = seen("w1", 0, "cookie:k"), seen("w2", 130 * DAY, "cookie:k")
+    found = []
+    for noticed in (False, True):
+        rung = Identifier(ladder(), ladder().rungs[0])
+        group = KeyGroup(rung, group=0, rung=2, upstreams=["up"])
+        rows = []
+        for each, until in ((first, 120 * DAY), (later, 140 * DAY)):
+            body = Climb(event=each, visit="cookie:k", as_of=each.occurred_at)
+            arrival = msgspec.structs.replace(
+                climb(each.received_at, each), key="cookie:k", body=body
+            )
+            group.receive("up", Mark(at=START + until), [arrival])
+            rows += group.advance().rows
+            if noticed:
+                group.snapshot()
+        found.append(rows)
+    assert found[0] == found[1]
+    guests = [row for row in found[0] if row.table == "guests"]
+    assert max(guests, key=lambda row: row.version).first_at == later.occurred_at
 
 
 def test_links_tell_from_when_to_when_and_why():

@@ -53,7 +53,6 @@ class IdentifierState(msgspec.Struct, kw_only=True):
     """Browsing events of the last hour, with when they were known."""
     shared: bool = False
     guest: Tally | None = None
-    version: int = 0
     forget_at: int = 0
     """When nothing happens until then, the key is forgotten."""
 
@@ -97,6 +96,7 @@ class Identifier:
             state.ownership = Ownership()
             state.guest = None
             state.seen.clear()
+            state.shared = False
             state.forget_at = 0
         return self._leave(state, given_up, due)
 
@@ -111,7 +111,7 @@ class Identifier:
         outputs: list[Output] = []
         if own and event.type == "signed_out":
             if self._rung.sign_out and sign_out(state.ownership, event.occurred_at):
-                outputs.extend(self._links(state))
+                outputs.extend(self._links(state, now))
         elif own and climb.rest:
             outputs.extend(self._link(state, climb, now))
         if climb.side:
@@ -164,7 +164,7 @@ class Identifier:
             state.shared = True
             detail = f"more than {self._rung.owners_max} owners"
             return (self._notice(state, event, "shared", detail, now),)
-        return [*self._links(state), *self._release(state, now)]
+        return [*self._links(state, now), *self._release(state, now)]
 
     def _release(self, state: IdentifierState, now: int) -> list[Output]:
         outputs: list[Output] = []
@@ -225,17 +225,15 @@ class Identifier:
         for waiting in given_up:
             rows.append(nobody(waiting.climb.event, self.name, reason, now))
             state.guest = count(state.guest, waiting.climb.event)
-        state.version += 1
         if state.guest is not None:
-            rows.append(guest_row(state.identifier, state.guest, state.version))
+            rows.append(guest_row(state.identifier, state.guest, now))
         return rows
 
-    def _links(self, state: IdentifierState) -> list[IdentityLink]:
+    def _links(self, state: IdentifierState, now: int) -> list[IdentityLink]:
         """The newest spans as rows: a new span or a sign-out ends the one before."""
-        state.version += 1
-        return [self._link_row(state, span) for span in state.ownership.spans[-3:]]
+        return [self._link_row(state, span, now) for span in state.ownership.spans[-3:]]
 
-    def _link_row(self, state: IdentifierState, span: Span) -> IdentityLink:
+    def _link_row(self, state: IdentifierState, span: Span, now: int) -> IdentityLink:
         namespace, _, value = state.identifier.partition(":")
         ends = until(state.ownership, span) if self._rung.two_owners == "last_owner" else None
         return IdentityLink(
@@ -246,7 +244,7 @@ class Identifier:
             until_at=ends,
             reason=span.reason,
             event_id=span.event_id,
-            version=state.version,
+            version=now,
         )
 
     def _notice(
