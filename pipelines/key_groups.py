@@ -13,6 +13,7 @@ import xxhash
 from bytewax.dataflow import Stream
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
+from pipelines.interpreter import keep_thread_state
 from schemas.codec import Packet
 from schemas.flow import Message
 from sinks.row_batch import RowBatch
@@ -126,7 +127,11 @@ def _stateful(
     build: Callable[[int, GroupSnapshot | None], KeyGroup[Any]],
     onward: Callable[[KeyGroup[Any], Outcome], list[Routed]],
 ) -> Stream[Routed]:
-    answers = op.stateful_batch(step_id, packets, lambda resume: GroupLogic(build, onward, resume))
+    def logic(resume: bytes | None) -> GroupLogic:
+        keep_thread_state()
+        return GroupLogic(build, onward, resume)
+
+    answers = op.stateful_batch(step_id, packets, logic)
     return op.flat_map_batch(f"{step_id}_out", answers, _without_own_key)
 
 

@@ -12,7 +12,7 @@ from bytewax._bytewax import cli_main  # the only entry that takes both epochs a
 from bytewax.recovery import RecoveryConfig
 
 from pipelines.assemble import assemble
-from pipelines.collector import settle_garbage_collector
+from pipelines.interpreter import settle_garbage_collector
 from pipelines.loyalty import loyalty
 from pipelines.plan import Plan
 from pipelines.processes import REFUSED

@@ -49,12 +49,12 @@ def output_files(directory: Path) -> "JsonLinesSink":
 
 def split_for_files(batch: RowBatch) -> list[tuple[str, RowBatch]]:
     """The rows of a batch that belong in files, by file key; order is kept within each."""
+    by_class = batch.by_class()
     found: dict[str, list[Row]] = {}
-    for row in batch.rows:
-        if isinstance(row, Trigger):
-            found.setdefault(row.channel, []).append(row)
-        elif isinstance(row, Quarantined):
-            found.setdefault(QUARANTINE, []).append(row)
+    for trigger in by_class.get(Trigger, ()):
+        found.setdefault(trigger.channel, []).append(trigger)  # type: ignore[attr-defined]
+    if refused := by_class.get(Quarantined):
+        found[QUARANTINE] = refused
     return [(key, RowBatch(rows)) for key, rows in found.items()]
 
 

@@ -51,11 +51,12 @@ _DECODERS: Final[dict[str, msgspec.msgpack.Decoder[list[Row]]]] = {
 class RowBatch:
     """Some rows on their way to a sink. The order within a table survives the journey."""
 
-    __slots__ = ("_blobs", "rows")
+    __slots__ = ("_blobs", "_by_class", "rows")
 
     def __init__(self, rows: list[Row]) -> None:
         self.rows = rows
         self._blobs: tuple[tuple[str, bytes], ...] | None = None
+        self._by_class: dict[type[Row], list[Row]] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -69,13 +70,15 @@ class RowBatch:
 
     def by_class(self) -> dict[type[Row], list[Row]]:
         """The rows of each class; refuses a class that isn't listed in `ROW_CLASSES`."""
-        found: dict[type[Row], list[Row]] = {}
-        for row in self.rows:
-            rows = found.get(type(row))
-            if rows is None:
-                rows = found[known_class(row)] = []
-            rows.append(row)
-        return found
+        if self._by_class is None:  # every sink asks
+            found: dict[type[Row], list[Row]] = {}
+            for row in self.rows:
+                rows = found.get(type(row))
+                if rows is None:
+                    rows = found[known_class(row)] = []
+                rows.append(row)
+            self._by_class = found
+        return self._by_class
 
 
 def known_class(row: Row) -> type[Row]:

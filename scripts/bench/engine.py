@@ -24,7 +24,7 @@ from bytewax.operators import StatefulBatchLogic
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.testing import cluster_main
 
-from pipelines.collector import settle_garbage_collector
+from pipelines.interpreter import settle_garbage_collector
 from pipelines.key_groups import Fanout, Routed, regrouping, same_keys, towards
 from schemas.events import Event, Viewed
 from schemas.flow import Attributed, Message, Output, Send

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
+from msgspec.structs import astuple
 
 from schemas.flow import Row
 from sinks.duckdb.schema import ROW_TABLES, RowTable
@@ -54,8 +55,14 @@ def newest_by_key(rows: Sequence[Row], key_of: Callable[[Row], Any]) -> list[Row
 
 
 def _record_batch(kind: RowTable, rows: Sequence[Row]) -> pa.RecordBatch:
-    read = list(zip(kind.read, kind.table.columns, strict=False))
+    """Rows are turned into tuples first: one step of C a row, not one of Python a value."""
+    columns = kind.table.columns[: len(kind.as_text)]
     return pa.RecordBatch.from_arrays(
-        [pa.array(list(map(value, rows)), column.arrow_type) for value, column in read],
-        names=[column.name for _, column in read],
+        [
+            pa.array(values if as_text is None else list(map(as_text, values)), column.arrow_type)
+            for values, as_text, column in zip(
+                zip(*map(astuple, rows), strict=True), kind.as_text, columns, strict=True
+            )
+        ],
+        names=[column.name for column in columns],
     )

@@ -68,8 +68,9 @@ class RowTable:
     """A table that rows are written to, with how each of its columns is read off a row."""
 
     table: Table
-    read: tuple[Callable[[Any], Any], ...]
-    """One reader a column, `_seq` aside, which the writer numbers."""
+    as_text: tuple[Callable[[Any], str] | None, ...]
+    """How each field becomes its column's text, where it isn't a value that Arrow knows; `_seq`,
+    which the writer numbers, has no field."""
     key_of: Callable[[Any], Any] | None
     """What identifies the row in a keyed table; None: append-only."""
 
@@ -84,6 +85,8 @@ class View:
     sql: str
 
 
+_encode_sorted: Final = msgspec.json.Encoder(order="sorted").encode
+
 SEQ: Final = Column(
     "_seq", "BIGINT", "position in this sink; rows above the last snapshot are written again"
 )
@@ -92,19 +95,19 @@ SEQ: Final = Column(
 def row_table(row_class: type[Row]) -> RowTable:
     """The table of a row class and how to fill it."""
     columns: list[Column] = []
-    readers: list[Callable[[Any], Any]] = []
+    as_text: list[Callable[[Any], str] | None] = []
     names: dict[str, str] = {}
     for field in msgspec.structs.fields(row_class):
         column = _column(row_class, field)
         names[field.name] = column.name
         columns.append(column)
-        readers.append(_reader(field.name, column))
+        as_text.append(_json if column.sql_type == "JSON" else None)
     keys = tuple(names[key] for key in row_class.keys)
     if not keys:
         columns.append(SEQ)
     return RowTable(
         table=Table(row_class.table, _sentence(row_class), tuple(columns), keys),
-        read=tuple(readers),
+        as_text=tuple(as_text),
         key_of=attrgetter(*row_class.keys) if keys else None,
     )
 
@@ -130,12 +133,8 @@ def _column(row_class: type[Row], field: msgspec.structs.FieldInfo) -> Column:
     return Column(name, sql_type, comment, nullable)
 
 
-def _reader(name: str, column: Column) -> Callable[[Any], Any]:
-    read = attrgetter(name)
-    if column.sql_type != "JSON":
-        return read
-    encode = msgspec.json.Encoder(order="sorted").encode
-    return lambda row: encode(read(row)).decode()
+def _json(value: Any) -> str:
+    return _encode_sorted(value).decode()
 
 
 def _sentence(row_class: type[Row]) -> str:
