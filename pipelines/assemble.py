@@ -7,7 +7,7 @@ from config.deployment import Deployment, load_deployment
 from config.secret_keys import decode_settings
 from pipelines.decode_records import decode_records
 from pipelines.key_groups import Fanout
-from pipelines.loyalty import Parts
+from pipelines.loyalty import Parts, RowsTo, to_files, to_warehouse
 from pipelines.plan import Plan
 from pipelines.sources.files import FileSource, upstream_name
 from sinks.duckdb.sink import WarehouseSink
@@ -46,17 +46,14 @@ def assemble(plan: Plan) -> Parts:
     return Parts(
         source=source,
         upstreams=[upstream_name(generation, file.name) for file in generation.files],
-        decode=decode_records(
-            decoder,
-            Fanout(["event"], settings.key_groups),
-            bound_at=plan.bound_at,
-            upstream=lambda name: upstream_name(generation, name),
-        ),
+        decode=decode_records(decoder, Fanout(["event"], settings.key_groups)),
         rungs=rungs(deployment.ladder, Seal(deployment.secrets.quarantine_key).close),
         accrue=Accrue(Programmes(deployment.programmes)),
         score=Score(deployment.models),
         decide=Decide(deployment.journeys, deployment.conversation),
         groups=settings.key_groups,
-        warehouse=WarehouseSink(output / "warehouse.duckdb"),
-        files=output_files(output),
+        outputs=[
+            RowsTo("warehouse", to_warehouse, WarehouseSink(output / "warehouse.duckdb")),
+            RowsTo("files", to_files, output_files(output)),
+        ],
     )

@@ -1,9 +1,10 @@
-"""The decode step: raw records in, climbs for the event rung and quarantine rows out."""
+"""The decode step: raw records in; climbs for the event rung, quarantine rows, the archive out."""
 
 from collections.abc import Callable
 
-from pipelines.key_groups import ROWS, Fanout, Routed
-from pipelines.sources.files import RawBatch
+from pipelines.key_groups import ARCHIVE, ROWS, Fanout, Routed
+from pipelines.sources.raw import RawBatch
+from schemas.codec import ArchiveBatch
 from schemas.events import Event
 from schemas.flow import Climb, Message, Row
 from schemas.refusals import Quarantined
@@ -12,32 +13,37 @@ from transforms.decode import Decoder
 
 
 def decode_records(
-    decoder: Decoder, fanout: Fanout, *, bound_at: int, upstream: Callable[[str], str]
+    decoder: Decoder, fanout: Fanout, archives: bool = False
 ) -> Callable[[list[RawBatch]], list[Routed]]:
-    """A mapper of batches. `upstream` names a partition as the event rung knows it."""
+    """A mapper of batches. `archives`: what was decoded is sent to the archive, too."""
 
     def decode(batches: list[RawBatch]) -> list[Routed]:
         routed: list[Routed] = []
         for batch in batches:
             rows: list[Row] = []
-            sends: list[tuple[str, Message]] = []
-            for offset, known_at, record in batch.records:
+            events: list[tuple[int, Event]] = []
+            for partition, offset, known_at, received_default, bound_at, record in batch.records:
+                if isinstance(record, Event):
+                    events.append((known_at, record))
+                    continue
                 decoded = decoder.decode(
                     record,
-                    partition=batch.partition,
+                    partition=partition,
                     offset=offset,
                     known_at=known_at,
-                    received_default=None,
+                    received_default=received_default,
                     bound_at=bound_at,
                 )
                 if isinstance(decoded, Quarantined):
                     rows.append(decoded)
                 else:
-                    sends.append(("event", enter(decoded, known_at)))
-            name = upstream(batch.partition)
-            routed += fanout.packets(name, sends, batch.mark_at, batch.closed)
+                    events.append((known_at, decoded))
+            sends = [("event", enter(event, known_at)) for known_at, event in events]
+            routed += fanout.packets(batch.upstream, sends, batch.mark_at, batch.closed)
             if rows:
                 routed.append((ROWS, "", RowBatch(rows)))
+            if archives and events:
+                routed.append((ARCHIVE, batch.upstream, ArchiveBatch(events)))
         return routed
 
     return decode

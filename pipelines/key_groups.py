@@ -14,16 +14,17 @@ from bytewax.dataflow import Stream
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
 from pipelines.interpreter import keep_thread_state
-from schemas.codec import Packet
+from schemas.codec import ArchiveBatch, Packet
 from schemas.flow import Message
 from sinks.row_batch import RowBatch
 from transforms.key_group import GroupSnapshot, KeyGroup, Mark, Outcome
 from transforms.operator import Operator
 
-Routed = tuple[str, str, "Packet | RowBatch"]
-"""(step, key, what): where an item goes next. Rows go to the step `ROWS`."""
+Routed = tuple[str, str, "Packet | RowBatch | ArchiveBatch"]
+"""(step, key, what): where an item goes next. Rows go to `ROWS`, decoded events to `ARCHIVE`."""
 
 ROWS = "rows"
+ARCHIVE = "archive"
 
 KEY_PREFIX = "gj"
 """Bytewax hashes keys to workers, and few keys spread unevenly. With this prefix the default 16
@@ -194,7 +195,7 @@ def same_keys(
 def towards(step: str, streams: Sequence[Stream[Routed]]) -> KeyedStream[Any]:
     """What the given steps sent to `step`, keyed for it."""
 
-    def pick(items: list[Routed]) -> list[tuple[str, Packet | RowBatch]]:
+    def pick(items: list[Routed]) -> list[tuple[str, Packet | RowBatch | ArchiveBatch]]:
         return [(key, what) for to, key, what in items if to == step]
 
     picked = [

@@ -6,7 +6,7 @@ Every step between decode and the sinks is a pure operator from `transforms`, ru
 groups; `Parts` is what the configuration made of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,9 @@ from bytewax.dataflow import Dataflow, Stream
 from bytewax.inputs import Source
 from bytewax.outputs import FixedPartitionedSink
 
-from pipelines.key_groups import ROWS, Routed, regrouping, same_keys, towards
-from pipelines.sources.files import RawBatch
+from pipelines.key_groups import ARCHIVE, ROWS, Routed, regrouping, same_keys, towards
+from pipelines.sources.raw import RawBatch
+from schemas.codec import ArchiveBatch
 from sinks.duckdb.columns import ColumnBatch, columns_of
 from sinks.duckdb.sink import WAREHOUSE
 from sinks.files import split_for_files
@@ -27,6 +28,15 @@ READ_STEP = "loyalty.read"
 WAREHOUSE_STEP = "loyalty.warehouse"
 FILES_STEP = "loyalty.files"
 """Steps as the recovery store knows them."""
+
+
+@dataclass(frozen=True)
+class RowsTo:
+    """An output: its name, which rows go there under which key, and its sink."""
+
+    name: str
+    pick: Callable[[tuple[str, RowBatch]], Iterable[tuple[str, Any]]]
+    sink: FixedPartitionedSink[Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +51,9 @@ class Parts:
     score: Operator[Any]
     decide: Operator[Any]
     groups: int
-    warehouse: FixedPartitionedSink[RowBatch | ColumnBatch, Any]
-    files: FixedPartitionedSink[RowBatch, Any]
+    outputs: list["RowsTo"]
+    archive: FixedPartitionedSink[ArchiveBatch, Any] | None = None
+    """Where decoded events are kept; None: the input is kept already."""
 
 
 def loyalty(parts: Parts) -> Dataflow:
@@ -94,8 +105,10 @@ def loyalty(parts: Parts) -> Dataflow:
     )
 
     rows = towards(ROWS, [decoded, *stitched, accrued, scored, decided])
-    op.output("warehouse", op.map("to_warehouse", rows, to_warehouse), parts.warehouse)
-    op.output("files", op.flat_map("to_files", rows, to_files), parts.files)
+    for output in parts.outputs:
+        op.output(output.name, op.flat_map(f"to_{output.name}", rows, output.pick), output.sink)
+    if parts.archive is not None:
+        op.output("archive", towards(ARCHIVE, [decoded]), parts.archive)
     return flow
 
 
@@ -104,9 +117,9 @@ def group_names(steps: list[str], groups: int) -> list[str]:
     return [f"{step}/{group}" for step in steps for group in range(groups)]
 
 
-def to_warehouse(item: tuple[str, RowBatch]) -> tuple[str, ColumnBatch]:
+def to_warehouse(item: tuple[str, RowBatch]) -> list[tuple[str, ColumnBatch]]:
     """Every row goes to the warehouse's one partition, as columns made here."""
-    return WAREHOUSE, columns_of(item[1])
+    return [(WAREHOUSE, columns_of(item[1]))]
 
 
 def to_files(item: tuple[str, RowBatch]) -> list[tuple[str, RowBatch]]:

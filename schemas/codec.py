@@ -1,4 +1,4 @@
-"""How a packet crosses from one process to another, and a key group reaches the recovery store.
+"""How packets and archived events cross from one process to another.
 
 Inside a process nothing is encoded. Between processes a packet's messages travel
 as one msgpack blob (`__reduce__` is what pickle asks). The engine pickles each item twice,
@@ -10,10 +10,12 @@ from typing import Final
 
 import msgspec
 
+from schemas.events import Event
 from schemas.flow import Message
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(list[Message]).decode
+_decode_events: Final = msgspec.msgpack.Decoder(list[tuple[int, Event]]).decode
 
 
 class Packet:
@@ -50,3 +52,26 @@ def load_packet(
 ) -> Packet:
     """The packet that `Packet.__reduce__` took apart."""
     return Packet(upstream, group, _decode(messages) if messages else (), mark_at, closed)
+
+
+class ArchiveBatch:
+    """Decoded events on their way to the archive, as (known_at, event), in order of known_at."""
+
+    __slots__ = ("_blob", "events")
+
+    def __init__(self, events: list[tuple[int, Event]]) -> None:
+        self.events = events
+        self._blob: bytes | None = None
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def __reduce__(self) -> tuple[Callable[..., "ArchiveBatch"], tuple[bytes]]:
+        if self._blob is None:
+            self._blob = _encode(self.events)
+        return load_archive_batch, (self._blob,)
+
+
+def load_archive_batch(events: bytes) -> ArchiveBatch:
+    """The batch that `ArchiveBatch.__reduce__` took apart."""
+    return ArchiveBatch(_decode_events(events))

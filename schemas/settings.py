@@ -34,6 +34,29 @@ class Blocked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Regular expressions that the whole value must match."""
 
 
+class Kafka(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How `kizuna run --kafka` reaches its broker, and how its time ticks."""
+
+    brokers: Annotated[str, Meta(min_length=1)]
+    """host:port, several separated by commas."""
+    group_id: Annotated[str, Meta(min_length=1)]
+    """Under which read offsets are also committed, for tools that show lag."""
+    topic_prefix: str
+    """Put before the name of every topic."""
+    lanes: Annotated[int, Meta(ge=1, le=64)]
+    """Readers that share the partitions of all topics; fixed for the life of an output."""
+    tick_ms: Annotated[int, Meta(ge=10, le=10_000)]
+    """How often time advances: the least a trigger waits."""
+    epoch_ms: Annotated[int, Meta(ge=100)]
+    """How often state is saved."""
+    batch_records: Annotated[int, Meta(ge=1)]
+    """Records that a lane reads at once at most."""
+    schema_registry: str | None
+    """Its URL; null: only JSON is read."""
+    options: dict[str, str | int | float | bool]
+    """Further librdkafka properties of every client: security.protocol, ssl.ca.location, …"""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a deployment may set, beside its programmes, journeys and ladder."""
 
@@ -49,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A longer record is refused without being parsed."""
     clock_bound_minutes: Annotated[int, Meta(ge=0)]
     """How far ahead of the engine's clock a `received_at` may be before it is refused."""
+    kafka: Kafka
 
 
 class Pepper(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,8 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from pipelines.sources.alignment import Ahead, Alignment
 from pipelines.sources.journal import Generation, InputFile
-from pipelines.sources.records import BATCH_BYTES, Record, open_records
+from pipelines.sources.raw import Raw, RawBatch, Record
+from pipelines.sources.records import BATCH_BYTES, open_records
 
 OUT_OF_ORDER_MS = 3_600_000
 PAUSE = timedelta(milliseconds=5)
@@ -22,15 +23,6 @@ PAUSE = timedelta(milliseconds=5)
 
 class InputOutOfOrder(Exception):
     """A file whose records are more than an hour out of order of `received_at`."""
-
-
-class RawBatch(msgspec.Struct, kw_only=True, gc=False):
-    """Raw records of one partition as (record number, known_at, record), and its watermark."""
-
-    partition: str
-    records: list[tuple[int, int, Record]]
-    mark_at: int
-    closed: bool = False
 
 
 class FilePosition(msgspec.Struct, kw_only=True, frozen=True):
@@ -52,6 +44,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
         resume: FilePosition,
         *,
         part: str,
+        upstream: str,
         alignment: Alignment,
         received_at: Callable[[Record], int | None],
         bound_at: int,
@@ -60,6 +53,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
     ) -> None:
         self._name = file.name
         self._part = part
+        self._upstream = upstream
         self._size = file.size
         self._records = open_records(Path(file.path), resume.position, resume.count, batch_bytes)
         self._known_at = resume.known_at
@@ -87,8 +81,10 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
                 self._known_at = max(self._known_at, self._ends_at)
             self._publish()
             return [self._batch([], closed=True)]
-        records = [
-            (first + number, self._stamp(r, first + number), r) for number, r in enumerate(raw)
+        name, bound_at = self._name, self._bound_at
+        records: list[Raw] = [
+            (name, number, self._stamp(record, number), None, bound_at, record)
+            for number, record in enumerate(raw, first)
         ]
         self._ahead.add(self._known_at, len(records))
         self._publish()
@@ -105,9 +101,9 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
             received_at=self._latest_received_at,
         )
 
-    def _batch(self, records: list[tuple[int, int, Record]], closed: bool = False) -> RawBatch:
+    def _batch(self, records: list[Raw], closed: bool = False) -> RawBatch:
         return RawBatch(
-            partition=self._name, records=records, mark_at=self._known_at, closed=closed
+            upstream=self._upstream, records=records, mark_at=self._known_at, closed=closed
         )
 
     def _stamp(self, record: Record, number: int) -> int:
@@ -163,6 +159,7 @@ class FileSource(FixedPartitionedSource[RawBatch, FilePosition]):
             self._files[for_part],
             resume_state or FilePosition(known_at=self._generation.floor),
             part=for_part,
+            upstream=upstream_name(self._generation, self._files[for_part].name),
             alignment=Alignment(self._alignment_path, self.list_parts()),
             received_at=self._received_at,
             bound_at=self._bound_at,

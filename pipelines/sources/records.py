@@ -7,12 +7,11 @@ one last record of raw bytes, which decode refuses as unreadable.
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 import fastavro
 
-Record = Any
-"""bytes: a line; dict: an Avro record; anything else Avro can hold is refused by decode."""
+from pipelines.sources.raw import Record
 
 BATCH_BYTES = 2 << 20
 """How much of a file is read at once; the flow's tick when it catches up."""

@@ -69,6 +69,7 @@ def partition(tmp_path, times, resume=None, ends_at=None, batch_bytes=1 << 20):
         InputFile(name="a.jsonl", path=str(path), size=path.stat().st_size),
         resume or FilePosition(),
         part="p",
+        upstream="1/a.jsonl",
         alignment=Alignment(slots, ["p"]),
         received_at=lambda line: int(line) if line.strip().isdigit() else None,
         bound_at=BOUND,
@@ -88,13 +89,13 @@ def stamps(part):
 
 def test_known_at_is_the_running_maximum(tmp_path):
     batches = stamps(partition(tmp_path, [5, 3, 9, 4, 9, 10]))
-    assert [known for _, known, _ in batches[0].records] == [5, 5, 9, 9, 9, 10]
+    assert [raw[2] for raw in batches[0].records] == [5, 5, 9, 9, 9, 10]
     assert [(batch.mark_at, batch.closed) for batch in batches] == [(10, False), (10, True)]
 
 
 def test_a_clock_beyond_the_bound_moves_nothing(tmp_path):
     batches = stamps(partition(tmp_path, [5, BOUND + 1, 6]))
-    assert [known for _, known, _ in batches[0].records] == [5, 5, 6]
+    assert [raw[2] for raw in batches[0].records] == [5, 5, 6]
 
 
 def test_more_than_an_hour_out_of_order_is_refused_with_the_remedy(tmp_path):
@@ -105,7 +106,7 @@ def test_more_than_an_hour_out_of_order_is_refused_with_the_remedy(tmp_path):
 def test_an_earlier_generations_end_stamps_and_refuses_nothing(tmp_path):
     late = FilePosition(known_at=50 * HOUR)
     batches = stamps(partition(tmp_path, [5, 6, 51 * HOUR], resume=late))
-    assert [known for _, known, _ in batches[0].records] == [50 * HOUR, 50 * HOUR, 51 * HOUR]
+    assert [raw[2] for raw in batches[0].records] == [50 * HOUR, 50 * HOUR, 51 * HOUR]
 
 
 def test_stamps_do_not_depend_on_where_it_was_resumed(tmp_path):
