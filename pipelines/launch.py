@@ -5,7 +5,6 @@ the journal and recovery store beside them. The same call again resumes after a 
 and reads further files after a clean end.
 """
 
-import hmac
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -15,13 +14,19 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
-import xxhash
 
 from config.deployment import Deployment
 from config.secret_keys import decode_settings
 from pipelines import recovery
 from pipelines.assemble import read_configuration
-from pipelines.loyalty import FILES_STEP, READ_STEP, WAREHOUSE_STEP
+from pipelines.foundation import (
+    FILES,
+    config_hash,
+    refuse_changed_config,
+    refuse_other_foundation,
+    refuse_outputs_behind,
+)
+from pipelines.loyalty import READ_STEP
 from pipelines.plan import Plan
 from pipelines.processes import RunRefused, Worker, exclusive, free_addresses, watch
 from pipelines.sources import journal as journals
@@ -30,9 +35,8 @@ from pipelines.sources.files import check_order, part_name
 from pipelines.sources.records import BATCH_BYTES
 from sinks.duckdb.create import create_warehouse
 from sinks.duckdb.runs import Run, end_run, latest_run, start_run
-from sinks.duckdb.writer import position_of
-from sinks.files import create_files, output_paths
-from sinks.position import OutputBehind, refuse_if_behind
+from sinks.files import create_files
+from sinks.position import OutputBehind
 from transforms.decode import Decoder
 
 Progress = Callable[[int, int], None]
@@ -77,7 +81,7 @@ def run(options: RunOptions, progress: Progress | None = None) -> RunSummary:
         path = options.output / "journal" / "generations.json"
         journal = journals.load(path, _now(), options.as_of)
         deployment = read_configuration(options.config)
-        _refuse_other_foundation(journal, deployment)
+        refuse_other_foundation(journal, deployment, FILES)
         try:
             inputs = journals.find_inputs(options.inputs)
             while generation := journals.next_generation(journal, inputs):
@@ -118,12 +122,14 @@ class _GenerationRun:
         """Prepare the stores, run the workers, write down how far time has come."""
         create_warehouse(self._warehouse)
         create_files(self._output)
-        self._refuse_changed_config()
+        before = latest_run(self._warehouse)
+        if before is not None and before.generation == self._generation.number:
+            refuse_changed_config(before, self._options.config, self._output)
         run_id = start_run(self._warehouse, self._row())
         names = [part_name(self._generation, file) for file in self._generation.files]
         try:
             summary.purged += recovery.prepare(self._output / "recovery", READ_STEP, names)
-            self._refuse_outputs_behind()
+            refuse_outputs_behind(self._output)
         except (recovery.StoreIncomplete, OutputBehind) as refused:
             raise RunRefused(str(refused)) from refused
         slots = self._output / "journal" / "alignment.slots"
@@ -141,28 +147,6 @@ class _GenerationRun:
         summary.records += records
         summary.generations += 1
         summary.files += [file.name for file in self._generation.files]
-
-    def _refuse_changed_config(self) -> None:
-        """A generation ends with the configuration that it began with, or a replay would differ."""
-        before = latest_run(self._warehouse)
-        if before is None or before.generation != self._generation.number:
-            return
-        if before.config_hash != config_hash(self._options.config):
-            raise RunRefused(
-                f"--config: must not change in the middle of an input; {self._output} was begun "
-                "with other files; put them back until the run has ended, or start with a fresh "
-                "--output"
-            )
-
-    def _refuse_outputs_behind(self) -> None:
-        """The sinks refuse it too, but a worker that fails takes its reason with it."""
-        store = self._output / "recovery"
-        for needed in recovery.positions(store, WAREHOUSE_STEP).values():
-            found = position_of(self._warehouse)
-            refuse_if_behind(str(self._warehouse), found=found, needed=needed)
-        paths = output_paths(self._output)
-        for key, needed in recovery.positions(store, FILES_STEP).items():
-            refuse_if_behind(str(paths[key]), found=paths[key].stat().st_size, needed=needed)
 
     def _row(self) -> Run:
         return Run(
@@ -193,24 +177,6 @@ class _GenerationRun:
         return plan_file
 
 
-def _refuse_other_foundation(journal: journals.Journal, deployment: Deployment) -> None:
-    """State is sharded by the number of key groups, keyed by rungs and by pseudonyms: with others
-    of these it would be there and not be found."""
-    pepper = deployment.secrets.peppers[0]
-    now = {
-        "key_groups": str(deployment.settings.key_groups),
-        "rungs": ", ".join(deployment.ladder.steps),
-        "KIZUNA_PEPPER": hmac.digest(pepper.key, b"kizuna foundation", "sha256").hex()[:16],
-    }
-    for name, value in (journal.foundation or now).items():
-        if now.get(name) != value:
-            raise RunRefused(
-                f"{name}: must stay what it was for the life of an output, {value}; got "
-                f"{now.get(name)}; put it back, or start with a fresh --output"
-            )
-    journal.foundation = now
-
-
 def _refuse_disorder(
     deployment: Deployment, generation: journals.Generation, bound_at: int
 ) -> None:
@@ -220,14 +186,6 @@ def _refuse_disorder(
     wrong = [message for message in found if message is not None]
     if wrong:
         raise RunRefused("--input: " + "\n".join(wrong))
-
-
-def config_hash(folder: Path) -> str:
-    """Of every YAML file below a configuration folder, by name and content."""
-    digest = xxhash.xxh3_128()
-    for file in sorted(folder.rglob("*.yaml")):
-        digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()
 
 
 def _now() -> int:

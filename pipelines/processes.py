@@ -45,6 +45,15 @@ class Worker:
     def code(self) -> int | None:
         return self.process.poll()
 
+    @property
+    def suspended(self) -> bool:
+        """The process was stopped by a signal (where there is /proc)."""
+        try:
+            stat = Path(f"/proc/{self.process.pid}/stat").read_text()
+        except OSError:
+            return False
+        return stat.rpartition(")")[2].split()[:1] == ["T"]
+
 
 def watch(workers: list[Worker], tick: Callable[[], None]) -> None:
     """Wait for all of them; if one fails, end the others and say why."""

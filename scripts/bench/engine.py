@@ -24,7 +24,7 @@ from bytewax.operators import StatefulBatchLogic
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.testing import cluster_main
 
-from pipelines.interpreter import settle_garbage_collector
+from pipelines.interpreter import keep_thread_state, settle_garbage_collector
 from pipelines.key_groups import Fanout, Routed, regrouping, same_keys, towards
 from schemas.events import Event, Viewed
 from schemas.flow import Attributed, Message, Output, Send
@@ -210,6 +210,7 @@ class OneKey(StatefulBatchLogic[Message, Message, bytes]):
     """The same operator with a Bytewax key a member."""
 
     def __init__(self, operator: Operator[Any]) -> None:
+        keep_thread_state()
         self._operator = operator
         self._state = operator.initial("")
 

@@ -15,7 +15,7 @@ from transforms.accrue.facts import COMMANDS, AnyFact, Purchased, Returned, Sett
 from transforms.accrue.fold import enter, fire, next_due, place
 from transforms.accrue.horizon import advance_base
 from transforms.accrue.programmes import Plan
-from transforms.accrue.read_fact import READERS
+from transforms.accrue.read_fact import READERS, Reading
 from transforms.accrue.rebook import insert_place, rebook, renumber
 from transforms.accrue.state import AccrueState
 
@@ -45,7 +45,7 @@ class Posting:
         at, late = event.occurred_at, False
         if at < self.since:
             at, late = self.known_at, True
-        facts, basket = READERS[event.type](event, at, self.known_at, late, self.plan)
+        facts, basket = READERS[event.type](Reading(event, at, self.known_at, late, self.plan))
         if basket is not None:
             state.baskets[self.cause] = basket
         for fact in facts:

@@ -7,12 +7,13 @@ points; purchases in another currency, or before the programme began, earn nothi
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final, NamedTuple, TypeVar
 
 from schemas.events import Adjust, Event, Line, Order, Redeem, Return, Sale, Settle
 from transforms.accrue.facts import (
     Adjusted,
     AnyFact,
+    Fact,
     Purchased,
     RedeemAsked,
     Returned,
@@ -23,63 +24,64 @@ from transforms.accrue.programmes import Plan
 from transforms.accrue.state import Basket, BasketLine
 
 Read = tuple[list[AnyFact], Basket | None]
-Reader = Callable[[Event, int, int, bool, Plan], Read]
-"""(event, effective time, known_at, late, plan) -> facts and basket."""
+AFact = TypeVar("AFact", bound=Fact)
 
 
-def _sale(event: Event, at: int, known_at: int, late: bool, plan: Plan) -> Read:
-    sale = event.payload
+class Reading(NamedTuple):
+    """An event, and when it counts: `at`, unless it is a command; then when it became known."""
+
+    event: Event
+    at: int
+    known_at: int
+    late: bool
+    plan: Plan
+
+    def happened(self, kind: type[AFact], **fields: Any) -> AFact:
+        """A fact that counts when it occurred."""
+        return self._fact(kind, at=self.at, late=self.late, **fields)
+
+    def asked(self, kind: type[AFact], **fields: Any) -> AFact:
+        """A fact that counts when it became known."""
+        return self._fact(kind, at=self.known_at, **fields)
+
+    def _fact(self, kind: type[AFact], **fields: Any) -> AFact:
+        event = self.event
+        return kind(
+            source=event.source,
+            event_id=event.event_id,
+            occurred_at=event.occurred_at,
+            **fields,
+        )
+
+
+def _sale(read: Reading) -> Read:
+    sale = read.event.payload
     assert isinstance(sale, Sale)
     facts: list[AnyFact] = []
     basket = None
-    if sale.currency == plan.currency and plan.started(event.occurred_at):
+    if sale.currency == read.plan.currency and read.plan.started(read.event.occurred_at):
         facts.append(
-            Purchased(
-                at=at,
-                source=event.source,
-                event_id=event.event_id,
-                occurred_at=event.occurred_at,
-                late=late,
-                receipt_id=sale.transaction_id,
-                other_id=sale.order_id,
-            )
+            read.happened(Purchased, receipt_id=sale.transaction_id, other_id=sale.order_id)
         )
-        basket = _basket(event, at, sale.lines, plan)
+        basket = _basket(read, sale.lines)
     for redemption_id in sale.redemptions:
-        facts.append(
-            SettleAsked(
-                at=known_at,
-                source=event.source,
-                event_id=event.event_id,
-                occurred_at=event.occurred_at,
-                redemption_id=redemption_id,
-                capture=True,
-                named=True,
-            )
-        )
+        facts.append(read.asked(SettleAsked, redemption_id=redemption_id, capture=True, named=True))
     return facts, basket
 
 
-def _order(event: Event, at: int, known_at: int, late: bool, plan: Plan) -> Read:
-    order = event.payload
+def _order(read: Reading) -> Read:
+    order, plan = read.event.payload, read.plan
     assert isinstance(order, Order)
     foreign = order.currency is not None and order.currency != plan.currency
-    if foreign or not order.lines or not plan.started(event.occurred_at):
+    if foreign or not order.lines or not plan.started(read.event.occurred_at):
         return [], None
-    fact = Purchased(
-        at=at,
-        source=event.source,
-        event_id=event.event_id,
-        occurred_at=event.occurred_at,
-        late=late,
-        receipt_id=order.order_id,
-    )
-    return [fact], _basket(event, at, order.lines, plan)
+    fact = read.happened(Purchased, receipt_id=order.order_id)
+    return [fact], _basket(read, order.lines)
 
 
-def _basket(event: Event, at: int, lines: tuple[Line, ...], plan: Plan) -> Basket:
+def _basket(read: Reading, lines: tuple[Line, ...]) -> Basket:
     """The lines in the order of their ids; a repeated id is told apart by its position."""
-    mask = plan.terms_at(event.occurred_at).mask
+    mask = read.plan.terms_at(read.event.occurred_at).mask
     kept = [
         BasketLine(
             line_id=line.line_id,
@@ -97,7 +99,7 @@ def _basket(event: Event, at: int, lines: tuple[Line, ...], plan: Plan) -> Baske
                 line.line_id = f"{line.line_id}#{position}"
             seen.add(line.line_id)
     kept.sort(key=attrgetter("line_id"))
-    return Basket(at=at, lines=kept)
+    return Basket(at=read.at, lines=kept)
 
 
 def _returned_lines(lines: tuple[Line, ...]) -> list[ReturnedLine]:
@@ -107,82 +109,49 @@ def _returned_lines(lines: tuple[Line, ...]) -> list[ReturnedLine]:
     ]
 
 
-def _return(event: Event, at: int, known_at: int, late: bool, plan: Plan) -> Read:
-    back = event.payload
+def _return(read: Reading) -> Read:
+    back = read.event.payload
     assert isinstance(back, Return)
-    fact = Returned(
-        at=at,
-        source=event.source,
-        event_id=event.event_id,
-        occurred_at=event.occurred_at,
-        late=late,
-        receipt_id=back.transaction_id,
-        lines=_returned_lines(back.lines),
-    )
-    return [fact], None
+    lines = _returned_lines(back.lines)
+    return [read.happened(Returned, receipt_id=back.transaction_id, lines=lines)], None
 
 
-def _cancelled(event: Event, at: int, known_at: int, late: bool, plan: Plan) -> Read:
-    order = event.payload
+def _cancelled(read: Reading) -> Read:
+    order = read.event.payload
     assert isinstance(order, Order)
-    fact = Returned(
-        at=at,
-        source=event.source,
-        event_id=event.event_id,
-        occurred_at=event.occurred_at,
-        late=late,
-        receipt_id=order.order_id,
-        lines=_returned_lines(order.lines),
-        whole=not order.lines,
+    lines, whole = _returned_lines(order.lines), not order.lines
+    return [read.happened(Returned, receipt_id=order.order_id, lines=lines, whole=whole)], None
+
+
+def _redeem(read: Reading) -> Read:
+    wanted = read.event.payload
+    assert isinstance(wanted, Redeem)
+    fact = read.asked(
+        RedeemAsked,
+        redemption_id=wanted.redemption_id,
+        reward_id=wanted.reward_id,
+        points=wanted.points or 0,
+        hold=wanted.hold,
     )
     return [fact], None
 
 
-def _redeem(event: Event, at: int, known_at: int, late: bool, plan: Plan) -> Read:
-    asked = event.payload
-    assert isinstance(asked, Redeem)
-    fact = RedeemAsked(
-        at=known_at,
-        source=event.source,
-        event_id=event.event_id,
-        occurred_at=event.occurred_at,
-        redemption_id=asked.redemption_id,
-        reward_id=asked.reward_id,
-        points=asked.points or 0,
-        hold=asked.hold,
-    )
+def _settle(read: Reading) -> Read:
+    wanted = read.event.payload
+    assert isinstance(wanted, Settle)
+    capture = read.event.type == "capture"
+    fact = read.asked(SettleAsked, redemption_id=wanted.redemption_id, capture=capture)
     return [fact], None
 
 
-def _settle(event: Event, at: int, known_at: int, late: bool, plan: Plan) -> Read:
-    asked = event.payload
-    assert isinstance(asked, Settle)
-    fact = SettleAsked(
-        at=known_at,
-        source=event.source,
-        event_id=event.event_id,
-        occurred_at=event.occurred_at,
-        redemption_id=asked.redemption_id,
-        capture=event.type == "capture",
-    )
-    return [fact], None
-
-
-def _adjust(event: Event, at: int, known_at: int, late: bool, plan: Plan) -> Read:
-    wanted = event.payload
+def _adjust(read: Reading) -> Read:
+    wanted = read.event.payload
     assert isinstance(wanted, Adjust)
-    fact = Adjusted(
-        at=known_at,
-        source=event.source,
-        event_id=event.event_id,
-        occurred_at=event.occurred_at,
-        points=wanted.points,
-        note=f"{wanted.reason} ({wanted.actor})",
-    )
-    return [fact], None
+    note = f"{wanted.reason} ({wanted.actor})"
+    return [read.asked(Adjusted, points=wanted.points, note=note)], None
 
 
-READERS: Final[dict[str, Reader]] = {
+READERS: Final[dict[str, Callable[[Reading], Read]]] = {
     "sale": _sale,
     "order_placed": _order,
     "order_collected": _order,
