@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from pipelines.key_groups import ARCHIVE, ROWS, Fanout, Routed
+from pipelines.key_groups import ARCHIVE, ROWS, Fanout, Routed, together
 from pipelines.sources.raw import RawBatch
 from schemas.codec import ArchiveBatch
 from schemas.events import Event
@@ -44,7 +44,7 @@ def decode_records(
                 routed.append((ROWS, "", RowBatch(rows)))
             if archives and events:
                 routed.append((ARCHIVE, batch.upstream, ArchiveBatch(events)))
-        return routed
+        return together(routed)
 
     return decode
 

@@ -20,7 +20,7 @@ from sinks.row_batch import RowBatch
 from transforms.key_group import GroupSnapshot, KeyGroup, Mark, Outcome
 from transforms.operator import Operator
 
-Routed = tuple[str, str, "Packet | RowBatch | ArchiveBatch"]
+Routed = tuple[str, str, "Packet | list[Packet] | RowBatch | ArchiveBatch"]
 """(step, key, what): where an item goes next. Rows go to `ROWS`, decoded events to `ARCHIVE`."""
 
 ROWS = "rows"
@@ -86,7 +86,7 @@ class Fanout:
         ]
 
 
-class GroupLogic(StatefulBatchLogic[Packet, Routed, bytes]):
+class GroupLogic(StatefulBatchLogic[list[Packet], Routed, bytes]):
     """One key group of one step, as Bytewax sees it."""
 
     def __init__(
@@ -102,13 +102,15 @@ class GroupLogic(StatefulBatchLogic[Packet, Routed, bytes]):
             snapshot = _decode(resume)
             self._group = build(snapshot.group, snapshot)
 
-    def on_batch(self, values: list[Packet]) -> tuple[Iterable[Routed], bool]:
+    def on_batch(self, values: list[list[Packet]]) -> tuple[Iterable[Routed], bool]:
         group = self._group
         if group is None:
-            group = self._group = self._build(values[0].group, None)
-        for packet in values:
-            mark = None if packet.mark_at is None else Mark(at=packet.mark_at, closed=packet.closed)
-            group.receive(packet.upstream, mark, packet.messages)
+            group = self._group = self._build(values[0][0].group, None)
+        for packets in values:
+            for packet in packets:
+                at = packet.mark_at
+                mark = None if at is None else Mark(at=at, closed=packet.closed)
+                group.receive(packet.upstream, mark, packet.messages)
         outcome = group.advance()
         if outcome is None:
             return (), StatefulBatchLogic.RETAIN
@@ -124,7 +126,7 @@ class GroupLogic(StatefulBatchLogic[Packet, Routed, bytes]):
 
 def _stateful(
     step_id: str,
-    packets: KeyedStream[Packet],
+    packets: KeyedStream[list[Packet]],
     build: Callable[[int, GroupSnapshot | None], KeyGroup[Any]],
     onward: Callable[[KeyGroup[Any], Outcome], list[Routed]],
 ) -> Stream[Routed]:
@@ -137,12 +139,30 @@ def _stateful(
 
 
 def _without_own_key(items: list[tuple[str, Routed]]) -> list[Routed]:
-    return [routed for _, routed in items]
+    return together([routed for _, routed in items])
+
+
+def together(routed: list[Routed]) -> list[Routed]:
+    """Packets for one key travel as one item: what all groups of a worker have to say to it."""
+    others: list[Routed] = []
+    packets: dict[tuple[str, str], list[Packet]] = {}
+    for item in routed:
+        step, key, what = item
+        if type(what) is not Packet:
+            others.append(item)
+            continue
+        known = packets.get((step, key))
+        if known is None:
+            packets[step, key] = [what]
+        else:
+            known.append(what)
+    others.extend((step, key, for_key) for (step, key), for_key in packets.items())
+    return others
 
 
 def regrouping(
     step_id: str,
-    packets: KeyedStream[Packet],
+    packets: KeyedStream[list[Packet]],
     operator: Operator[Any],
     *,
     rung: int,
@@ -164,7 +184,7 @@ def regrouping(
 
 def same_keys(
     step_id: str,
-    packets: KeyedStream[Packet],
+    packets: KeyedStream[list[Packet]],
     operator: Operator[Any],
     *,
     rung: int,
@@ -195,7 +215,7 @@ def same_keys(
 def towards(step: str, streams: Sequence[Stream[Routed]]) -> KeyedStream[Any]:
     """What the given steps sent to `step`, keyed for it."""
 
-    def pick(items: list[Routed]) -> list[tuple[str, Packet | RowBatch | ArchiveBatch]]:
+    def pick(items: list[Routed]) -> list[tuple[str, Any]]:
         return [(key, what) for to, key, what in items if to == step]
 
     picked = [

@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -25,7 +25,8 @@ from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.testing import cluster_main
 
 from pipelines.interpreter import keep_thread_state, settle_garbage_collector
-from pipelines.key_groups import Fanout, Routed, regrouping, same_keys, towards
+from pipelines.key_groups import Fanout, Routed, regrouping, same_keys, together, towards
+from schemas.codec import Packet
 from schemas.events import Event, Viewed
 from schemas.flow import Attributed, Message, Output, Send
 from transforms.operator import Operator
@@ -172,7 +173,7 @@ def on_key_groups(events: int, members: int, results: Results) -> Dataflow:
             last = messages[-1].known_at
             mark = last + (1 if last == events - 1 else 0)
             routed += fanout.packets("numbers", [("stitch", m) for m in messages], mark)
-        return routed
+        return together(routed)
 
     stream = op.flat_map_batch("start", batches, start)
     stream = regrouping(
@@ -201,9 +202,14 @@ def on_key_groups(events: int, members: int, results: Results) -> Dataflow:
             upstreams=lambda group, above=above: [f"{above}/{group}"],  # type: ignore[misc]
             below=below,
         )
-    ended = op.map("messages", towards("end", [stream]), lambda item: item[1].messages)
+    ended = op.flat_map("messages", towards("end", [stream]), messages_of)
     op.output("end", ended, ResultSink(results))
     return flow
+
+
+def messages_of(item: tuple[str, list[Packet]]) -> list[Sequence[Message]]:
+    """The messages of the packets for one key."""
+    return [packet.messages for packet in item[1]]
 
 
 class OneKey(StatefulBatchLogic[Message, Message, bytes]):
