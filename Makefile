@@ -9,22 +9,31 @@ PIP     := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 
 # An argument for pytest's command line: make test ARGS="-k accrue -x"
 ARGS    ?=
-# Where the demo leaves its warehouse, triggers and report.
+# Where the demos leave their warehouses, triggers and reports.
 OUTPUT  ?= out/demo
+KAFKA_OUTPUT ?= out/kafka-demo
+# Of `make kafka`, on 127.0.0.1.
+KAFKA_PORT   ?= 9092
 
 USABLE  := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 INTACT  := import sys, pip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 
-.PHONY: help demo test check format lock clean
+.PHONY: help demo kafka kafka-demo test check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 demo: $(READY) ## set up and run a year of a grocer's loyalty data through the pipeline
 	$(BIN)/kizuna demo --output $(OUTPUT)
 
-test: $(READY) ## set up and run every test
+kafka: $(READY) ## fetch Kafka with Maven, once, and run a broker on loopback until Ctrl-C
+	$(BIN)/python -m scripts.kafka_broker start --port $(KAFKA_PORT)
+
+kafka-demo: $(READY) ## events through a real Kafka: producers, two processes, a channel consumer
+	$(BIN)/kizuna kafka-demo --output $(KAFKA_OUTPUT)
+
+test: $(READY) ## set up and run every test; those on Kafka where Java and Maven are
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 10 $(ARGS)
 
 check: $(READY) ## formatter, linter and types; changes nothing
@@ -38,14 +47,16 @@ format: $(READY) ## format, and fix what the linter can fix
 
 lock: $(READY) ## pin the newest versions that pyproject.toml allows, for Python 3.10 to 3.12
 	$(PIP) install uv
-	@echo "# Made by 'make lock' from pyproject.toml with the extras demo and dev. Don't edit." > requirements.new
-	$(BIN)/uv pip compile pyproject.toml --extra demo --extra dev --upgrade --quiet \
+	@echo "# Made by 'make lock' from pyproject.toml with the extras demo, live and dev. Don't edit." > requirements.new
+	$(BIN)/uv pip compile pyproject.toml --extra demo --extra dev --extra live --upgrade --quiet \
 	  --universal --python-version 3.10 --no-python-downloads --generate-hashes \
 	  --no-header --no-annotate --no-emit-index-url >> requirements.new
 	mv requirements.new requirements.lock
 
-clean: ## remove the environment, caches, build products and the demo's output
-	rm -rf $(VENV) build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(OUTPUT)
+clean: ## remove the environment, caches, build products, Kafka and the demos' output
+	@! test -d .kafka || ! test -x $(BIN)/python || $(BIN)/python -m scripts.kafka_broker stop
+	rm -rf $(VENV) build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .kafka $(OUTPUT) $(KAFKA_OUTPUT)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements.lock pyproject.toml

@@ -1,8 +1,8 @@
 """A whole configuration folder: everything that programme owners write, checked together.
 
 In: a folder laid out like this one (`default.yaml`, `ladder.yaml`, `conversation.yaml`,
-`programmes/`, `journeys/`, `models/`) and the environment. Out: a `Deployment`, or one
-ConfigError with every problem of every file.
+`programmes/`, `journeys/`, `models/`; `topics.yaml` may be missing) and the environment. Out: a
+`Deployment`, or one ConfigError with every problem of every file.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +20,7 @@ from schemas.journeys import Conversation, Journey
 from schemas.ladder import Ladder, check_ladder
 from schemas.programme import Programme
 from schemas.settings import Settings
+from schemas.topics import Topics, check_topics
 
 HERE = Path(__file__).parent
 
@@ -36,6 +37,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[ChurnModel, ...]
     journeys: tuple[Journey, ...]
     conversation: Conversation
+    topics: Topics
     warnings: tuple[str, ...] = ()
 
 
@@ -92,6 +94,10 @@ def load_deployment(
     models = folder_of("models", ChurnModel, None)
     journeys = folder_of("journeys", Journey, None)
     conversation = attempt(lambda: load(folder / "conversation.yaml", Conversation))
+    declared = folder / "topics.yaml"
+    topics = attempt(
+        lambda: load(declared if declared.exists() else HERE / "topics.yaml", Topics, check_topics)
+    )
     if not problems:
         problems.extend(
             Problem(file=str(own), line=0, column=0, path="$", message=said)
@@ -112,5 +118,6 @@ def load_deployment(
         models=tuple(models),
         journeys=tuple(journeys),
         conversation=conversation,
+        topics=topics,
         warnings=(*loaded.warnings, *secrets.warnings),
     )

@@ -2,8 +2,10 @@
 
 * `KIZUNA_PEPPER`: `v2:<hex>,v1:<hex>`, keys of pseudonyms, at least 16 bytes; the first writes.
 * `KIZUNA_QUARANTINE_KEY`: 32 or 64 bytes in hex or base64; encrypts refused records.
+* `KIZUNA_KAFKA_USERNAME` and `KIZUNA_KAFKA_PASSWORD`: both or neither; of SASL.
+* `KIZUNA_REGISTRY_AUTH`: `user:password` of the schema registry.
 
-Promised: a secret appears in no message and no `repr`. Without a variable a value for
+Promised: a secret appears in no message and no `repr`. Without one of the first two a value for
 development is used, and a warning says so: pseudonyms made with it can be reversed by anybody
 who has this source.
 """
@@ -20,7 +22,10 @@ from schemas.settings import DecodeSettings, Pepper, Settings
 
 PEPPER = "KIZUNA_PEPPER"
 QUARANTINE_KEY = "KIZUNA_QUARANTINE_KEY"
-SECRETS = (PEPPER, QUARANTINE_KEY)
+KAFKA_USERNAME = "KIZUNA_KAFKA_USERNAME"
+KAFKA_PASSWORD = "KIZUNA_KAFKA_PASSWORD"
+REGISTRY_AUTH = "KIZUNA_REGISTRY_AUTH"
+SECRETS = (PEPPER, QUARANTINE_KEY, KAFKA_USERNAME, KAFKA_PASSWORD, REGISTRY_AUTH)
 PEPPER_BYTES_MIN = 16
 QUARANTINE_KEY_BYTES = (32, 64)
 
@@ -35,6 +40,10 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True):
 
     peppers: tuple[Pepper, ...]
     quarantine_key: bytes
+    kafka: tuple[str, str] | None = None
+    """User name and password; None: brokers want none."""
+    registry: str | None = None
+    """user:password; None: the registry wants none."""
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -47,22 +56,36 @@ def load_secrets(environ: Mapping[str, str]) -> Secrets:
     warnings: list[str] = []
     peppers: tuple[Pepper, ...] = (DEVELOPMENT_PEPPER,)
     key = DEVELOPMENT_QUARANTINE_KEY
-    for name in SECRETS:
+    kafka: tuple[str, str] | None = None
+    registry: str | None = None
+    for name in (PEPPER, QUARANTINE_KEY):
         if not environ.get(name):
             warnings.append(f"{name} is not set: using a value for development, which is no secret")
+    for name in SECRETS:
+        if not environ.get(name):
             continue
         try:
             if name == PEPPER:
                 peppers = _peppers(environ[name])
-            else:
+            elif name == QUARANTINE_KEY:
                 key = _key(environ[name])
+            elif name == REGISTRY_AUTH:
+                registry = _user_and_password(environ[name])
+            else:
+                kafka = _both(environ)
         except ValueError as error:
             problems.append(
                 Problem(file=f"environment {name}", line=0, column=0, path="$", message=str(error))
             )
     if problems:
         raise ConfigError(problems)
-    return Secrets(peppers=peppers, quarantine_key=key, warnings=tuple(warnings))
+    return Secrets(
+        peppers=peppers,
+        quarantine_key=key,
+        kafka=kafka,
+        registry=registry,
+        warnings=tuple(warnings),
+    )
 
 
 def decode_settings(settings: Settings, secrets: Secrets) -> DecodeSettings:
@@ -113,3 +136,18 @@ def _key(text: str) -> bytes:
     if len(key) not in QUARANTINE_KEY_BYTES:
         raise ValueError(f"must have 32 or 64 bytes; got {len(key)}")
     return key
+
+
+def _both(environ: Mapping[str, str]) -> tuple[str, str]:
+    username, password = environ.get(KAFKA_USERNAME), environ.get(KAFKA_PASSWORD)
+    if not username or not password:
+        other = KAFKA_PASSWORD if username else KAFKA_USERNAME
+        raise ValueError(f"must come with the other one; {other} is not set")
+    return username, password
+
+
+def _user_and_password(text: str) -> str:
+    user, colon, password = text.partition(":")
+    if not user or not colon or not password:
+        raise ValueError("must be user:password")
+    return text

@@ -6,12 +6,10 @@ from pathlib import Path
 from config.deployment import Deployment, load_deployment
 from config.secret_keys import decode_settings
 from pipelines.decode_records import decode_records
+from pipelines.ends import live, over_files
 from pipelines.key_groups import Fanout
-from pipelines.loyalty import Parts, RowsTo, to_files, to_warehouse
+from pipelines.loyalty import Parts
 from pipelines.plan import Plan
-from pipelines.sources.files import FileSource, upstream_name
-from sinks.duckdb.sink import WarehouseSink
-from sinks.files import output_files
 from transforms.accrue import Accrue, Programmes
 from transforms.accrue.check import check_programme
 from transforms.decide import Decide, check_journeys
@@ -32,28 +30,23 @@ def assemble(plan: Plan) -> Parts:
     """The parts of one worker's dataflow."""
     deployment = read_configuration(Path(plan.config))
     settings = deployment.settings
-    output = Path(plan.output)
-    generation = plan.generation
     decoder = Decoder(decode_settings(settings, deployment.secrets))
-    source = FileSource(
-        generation,
-        alignment_path=output / "journal" / "alignment.slots",
-        received_at=decoder.received_at,
-        bound_at=plan.bound_at,
-        ends_at=plan.ends_at,
-        batch_bytes=plan.batch_bytes,
-    )
+    if plan.generation is None:
+        ends = live(plan, deployment, decoder)
+    else:
+        ends = over_files(plan, plan.generation, decoder)
     return Parts(
-        source=source,
-        upstreams=[upstream_name(generation, file.name) for file in generation.files],
-        decode=decode_records(decoder, Fanout(["event"], settings.key_groups)),
+        source=ends.source,
+        upstreams=ends.upstreams,
+        decode=decode_records(
+            decoder, Fanout(["event"], settings.key_groups), archives=ends.archive is not None
+        ),
         rungs=rungs(deployment.ladder, Seal(deployment.secrets.quarantine_key).close),
         accrue=Accrue(Programmes(deployment.programmes)),
         score=Score(deployment.models),
         decide=Decide(deployment.journeys, deployment.conversation),
         groups=settings.key_groups,
-        outputs=[
-            RowsTo("warehouse", to_warehouse, WarehouseSink(output / "warehouse.duckdb")),
-            RowsTo("files", to_files, output_files(output)),
-        ],
+        outputs=ends.outputs,
+        archive=ends.archive,
+        finished=ends.finished,
     )

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+from pipelines import metrics
 from pipelines.key_groups import ARCHIVE, ROWS, Fanout, Routed, together
 from pipelines.sources.raw import RawBatch
 from schemas.codec import ArchiveBatch
 from schemas.events import Event
-from schemas.flow import Climb, Message, Row
+from schemas.flow import Climb, Message
 from schemas.refusals import Quarantined
 from sinks.row_batch import RowBatch
 from transforms.decode import Decoder
@@ -20,7 +21,7 @@ def decode_records(
     def decode(batches: list[RawBatch]) -> list[Routed]:
         routed: list[Routed] = []
         for batch in batches:
-            rows: list[Row] = []
+            rows: list[Quarantined] = []
             events: list[tuple[int, Event]] = []
             for partition, offset, known_at, received_default, bound_at, record in batch.records:
                 if isinstance(record, Event):
@@ -38,10 +39,14 @@ def decode_records(
                     rows.append(decoded)
                 else:
                     events.append((known_at, decoded))
+            late = sum(known_at - event.occurred_at > metrics.LATE_MS for known_at, event in events)
+            if late:
+                metrics.LATE_RECORDS.labels("decode").inc(late)
             sends = [("event", enter(event, known_at)) for known_at, event in events]
             routed += fanout.packets(batch.upstream, sends, batch.mark_at, batch.closed)
             if rows:
-                routed.append((ROWS, "", RowBatch(rows)))
+                metrics.refused(rows)
+                routed.append((ROWS, "", RowBatch([*rows])))
             if archives and events:
                 routed.append((ARCHIVE, batch.upstream, ArchiveBatch(events)))
         return together(routed)

@@ -10,9 +10,10 @@ import xxhash
 
 from config.deployment import Deployment
 from pipelines import recovery
-from pipelines.loyalty import FILES_STEP, WAREHOUSE_STEP
+from pipelines.loyalty import ARCHIVE_STEP, FILES_STEP, WAREHOUSE_STEP
 from pipelines.processes import RunRefused
 from pipelines.sources.journal import Journal
+from sinks.archive import refuse_behind
 from sinks.duckdb.runs import Run
 from sinks.duckdb.writer import position_of
 from sinks.files import output_paths
@@ -62,6 +63,8 @@ def refuse_outputs_behind(output: Path) -> None:
     paths = output_paths(output)
     for key, needed in recovery.positions(store, FILES_STEP).items():
         refuse_if_behind(str(paths[key]), found=paths[key].stat().st_size, needed=needed)
+    for lane, at in recovery.positions(store, ARCHIVE_STEP).items():
+        refuse_behind(output / "archive" / lane, at)
 
 
 def config_hash(folder: Path) -> str:

@@ -4,6 +4,7 @@ A step's input are packets keyed by group; its output are routed items, which `t
 sorts out: packets for the steps further down, and batches of rows for the sinks.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ import xxhash
 from bytewax.dataflow import Stream
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
+from pipelines import metrics
+from pipelines.health import HEALTH
 from pipelines.interpreter import keep_thread_state
 from schemas.codec import ArchiveBatch, Packet
 from schemas.flow import Message
@@ -94,7 +97,9 @@ class GroupLogic(StatefulBatchLogic[list[Packet], Routed, bytes]):
         build: Callable[[int, GroupSnapshot | None], KeyGroup[Any]],
         onward: Callable[[KeyGroup[Any], Outcome], list[Routed]],
         resume: bytes | None,
+        figures: metrics.StepFigures,
     ) -> None:
+        self._figures = figures
         self._build = build
         self._onward = onward
         self._group: KeyGroup[Any] | None = None
@@ -111,9 +116,11 @@ class GroupLogic(StatefulBatchLogic[list[Packet], Routed, bytes]):
                 at = packet.mark_at
                 mark = None if at is None else Mark(at=at, closed=packet.closed)
                 group.receive(packet.upstream, mark, packet.messages)
+        HEALTH.ticked()
         outcome = group.advance()
         if outcome is None:
             return (), StatefulBatchLogic.RETAIN
+        self._figures.advanced(group.group, group.mark)
         routed = self._onward(group, outcome)
         if outcome.rows:
             routed.append((ROWS, "", RowBatch(outcome.rows)))
@@ -121,7 +128,12 @@ class GroupLogic(StatefulBatchLogic[list[Packet], Routed, bytes]):
 
     def snapshot(self) -> bytes:
         assert self._group is not None
-        return _encode(self._group.snapshot())
+        began = time.perf_counter()
+        snapshot = self._group.snapshot()
+        encoded = _encode(snapshot)
+        seconds = time.perf_counter() - began
+        self._figures.saved(snapshot.group, len(snapshot.states), len(encoded), seconds)
+        return encoded
 
 
 def _stateful(
@@ -130,9 +142,11 @@ def _stateful(
     build: Callable[[int, GroupSnapshot | None], KeyGroup[Any]],
     onward: Callable[[KeyGroup[Any], Outcome], list[Routed]],
 ) -> Stream[Routed]:
+    figures = metrics.StepFigures(step_id)
+
     def logic(resume: bytes | None) -> GroupLogic:
         keep_thread_state()
-        return GroupLogic(build, onward, resume)
+        return GroupLogic(build, onward, resume, figures)
 
     answers = op.stateful_batch(step_id, packets, logic)
     return op.flat_map_batch(f"{step_id}_out", answers, _without_own_key)
@@ -190,8 +204,12 @@ def same_keys(
     rung: int,
     upstreams: Callable[[int], Sequence[str]],
     below: str | None,
+    finished: Callable[[int, int], None] | None = None,
 ) -> Stream[Routed]:
-    """A step that hands each group's messages, and the signals they caused, to the next one."""
+    """A step that hands each group's messages, and the signals they caused, to the next one.
+
+    `finished`: told (group, watermark) whenever a group of the last step has come further.
+    """
 
     def build(group: int, snapshot: GroupSnapshot | None) -> KeyGroup[Any]:
         return KeyGroup(
@@ -205,6 +223,8 @@ def same_keys(
 
     def onward(group: KeyGroup[Any], outcome: Outcome) -> list[Routed]:
         if below is None:
+            if finished is not None:
+                finished(group.group, group.mark)
             return []
         packet = Packet(f"{step_id}/{group.group}", group.group, outcome.onward, group.mark)
         return [(below, group_key(group.group), packet)]

@@ -27,6 +27,7 @@ from transforms.operator import Operator
 READ_STEP = "loyalty.read"
 WAREHOUSE_STEP = "loyalty.warehouse"
 FILES_STEP = "loyalty.files"
+ARCHIVE_STEP = "loyalty.archive"
 """Steps as the recovery store knows them."""
 
 
@@ -54,6 +55,8 @@ class Parts:
     outputs: list["RowsTo"]
     archive: FixedPartitionedSink[ArchiveBatch, Any] | None = None
     """Where decoded events are kept; None: the input is kept already."""
+    finished: Callable[[int, int], None] | None = None
+    """Told (group, ms UTC) below which time a key group of the last step is done."""
 
 
 def loyalty(parts: Parts) -> Dataflow:
@@ -102,6 +105,7 @@ def loyalty(parts: Parts) -> Dataflow:
         rung=len(names) + 2,
         upstreams=lambda group: [f"score/{group}"],
         below=None,
+        finished=parts.finished,
     )
 
     rows = towards(ROWS, [decoded, *stitched, accrued, scored, decided])

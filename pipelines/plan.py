@@ -1,8 +1,9 @@
-"""What the launcher tells each worker process: one generation of one run."""
+"""What the launcher tells each worker process: one generation of files, or a live run."""
 
 import msgspec
 
 from pipelines.sources.journal import Generation
+from pipelines.sources.records import BATCH_BYTES
 
 
 class Plan(msgspec.Struct, kw_only=True, frozen=True):
@@ -10,15 +11,20 @@ class Plan(msgspec.Struct, kw_only=True, frozen=True):
 
     output: str
     config: str
-    generation: Generation
-    bound_at: int
+    generation: Generation | None = None
+    """None: a live run, from Kafka; what is said of files doesn't matter then."""
+    bound_at: int = 0
     """Clocks beyond it are wrong, ms UTC."""
-    ends_at: int | None
+    ends_at: int | None = None
     """Where time ends, if not with the files, ms UTC."""
     addresses: list[str] = []
     """host:port of each process; empty: a single one."""
-    batch_bytes: int
+    batch_bytes: int = BATCH_BYTES
     epoch_ms: int
     """How often state is saved."""
+    metrics_port: int | None = None
+    """Of process 0; None: no metrics are served."""
+    sql_port: int | None = None
+    """Where whoever writes the warehouse serves it; None: nowhere."""
     parent: int
     """The launcher's process id: a worker ends when its launcher is gone."""

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bytewax.recovery import init_db_dir
 
@@ -78,8 +79,8 @@ def resume_epoch(databases: list[sqlite3.Connection]) -> int | None:
     return min(frontiers.values())
 
 
-def positions(store: Path, step: str) -> dict[str, int]:
-    """What each partition of a sink had written when its newest snapshot was taken."""
+def positions(store: Path, step: str) -> dict[str, Any]:
+    """What each partition of a sink had written at its newest snapshot, in the sink's terms."""
     newest: dict[str, tuple[int, bytes]] = {}
     with _opened(store) as databases:
         for database in databases:

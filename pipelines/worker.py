@@ -1,6 +1,7 @@
 """One worker process of the live dataflow: `python -m pipelines.worker PLAN PROCESS`."""
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -11,21 +12,34 @@ import msgspec
 from bytewax._bytewax import cli_main  # the only entry that takes both epochs and addresses
 from bytewax.recovery import RecoveryConfig
 
+from pipelines import logs
 from pipelines.assemble import assemble
+from pipelines.health import LOOPBACK, PortTaken, serve
 from pipelines.interpreter import settle_garbage_collector
 from pipelines.loyalty import loyalty
 from pipelines.plan import Plan
 from pipelines.processes import REFUSED
 from pipelines.sources.files import InputOutOfOrder
+from pipelines.sources.kafka.lost import LogLost, TopicsMissing
+from pipelines.sources.kafka.promises import PromisesDamaged
+
+REFUSALS = (InputOutOfOrder, LogLost, TopicsMissing, PromisesDamaged, PortTaken)
+"""What a person must put right; starting again changes nothing."""
 
 
 def main(plan_file: str, process: int) -> None:
     """Run one process of the cluster until its input ends or it is stopped."""
     plan = msgspec.json.decode(Path(plan_file).read_bytes(), type=Plan)
     threading.Thread(target=_end_with, args=(plan.parent,), daemon=True).start()
-    flow = loyalty(assemble(plan))
-    settle_garbage_collector()
+    if plan.generation is None:  # the launcher hears them, and asks everybody to stop
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logs.configure()
     try:
+        if plan.metrics_port is not None:
+            serve(plan.metrics_port + process, os.environ.get("KIZUNA_METRICS_HOST", LOOPBACK))
+        flow = loyalty(assemble(plan))
+        settle_garbage_collector()
         cli_main(
             flow,
             process_id=process if plan.addresses else None,
@@ -34,7 +48,7 @@ def main(plan_file: str, process: int) -> None:
             recovery_config=RecoveryConfig(Path(plan.output) / "recovery"),
         )
     except BaseException as error:
-        refusal = _caused_by(error, InputOutOfOrder)
+        refusal = _caused_by(error, REFUSALS)
         if refusal is None:
             raise
         print(refusal, file=sys.stderr, flush=True)
@@ -48,9 +62,11 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _caused_by(error: BaseException | None, kind: type[Exception]) -> BaseException | None:
+def _caused_by(
+    error: BaseException | None, kinds: tuple[type[Exception], ...]
+) -> BaseException | None:
     while error is not None:
-        if isinstance(error, kind):
+        if isinstance(error, kinds):
             return error
         error = error.__cause__ or error.__context__
     return None

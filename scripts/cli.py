@@ -12,8 +12,14 @@ from scripts.commands.audit import audit
 from scripts.commands.bench import benches
 from scripts.commands.consume import consume
 from scripts.commands.demo import demo
+from scripts.commands.doctor import doctor
 from scripts.commands.fit import fits
 from scripts.commands.flow import run, sort
+from scripts.commands.kafka_demo import kafka_demo
+from scripts.commands.produce import produce
+from scripts.commands.schemas import schemas
+from scripts.commands.sql import sql
+from scripts.commands.topics import topics
 from scripts.commands.traffic import generate, imports
 
 app = typer.Typer(
@@ -33,6 +39,12 @@ app.add_typer(imports, name="import")
 app.command("sort")(sort)
 app.command("consume")(consume)
 app.command("audit")(audit)
+app.command("sql")(sql)
+app.add_typer(topics, name="topics")
+app.add_typer(schemas, name="schemas")
+app.command("produce")(produce)
+app.command("kafka-demo")(kafka_demo)
+app.command("doctor")(doctor)
 app.add_typer(fits, name="fit")
 app.add_typer(benches, name="bench")
 

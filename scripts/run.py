@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from pipelines.assemble import read_configuration
 from pipelines.launch import RunOptions, RunSummary, run
+from pipelines.processes import RunRefused
 
 DEFAULT_CONFIG = Path(__file__).parent.parent / "config"
 DEFAULT_WORKERS = max(1, min(2, os.cpu_count() or 1))
@@ -53,6 +56,44 @@ def run_files(
             bar.update(task, completed=done, total=total)
 
         return run(options, show)
+
+
+def run_kafka(
+    output: Path,
+    *,
+    workers: int = DEFAULT_WORKERS,
+    config: Path = DEFAULT_CONFIG,
+    metrics_port: int | None = None,
+    sql_port: int | None = None,
+    console: Console | None = None,
+) -> None:
+    """Run over Kafka until SIGTERM or Ctrl-C, saying what happens to the workers.
+
+    Raises ConfigError, `pipelines.processes.RunRefused` (the run can't start as asked, or not go
+    on) or `pipelines.processes.WorkerFailed` (too many failures; the same call resumes).
+    """
+    console = console or Console(stderr=True, soft_wrap=True)
+    try:
+        from pipelines.live import LiveOptions, run_live  # noqa: PLC0415  # of the extra `live`
+    except ImportError as missing:
+        raise RunRefused(
+            f"--kafka: must have the extra `live`; got no {missing.name}; pip install kizuna[live]"
+        ) from missing
+    for warning in read_configuration(config).warnings:
+        console.print(f"[yellow]warning[/]: {warning}", highlight=False)
+    options = LiveOptions(
+        output=output,
+        config=config,
+        workers=workers,
+        metrics_port=metrics_port,
+        sql_port=sql_port,
+    )
+
+    def said(line: str) -> None:
+        moment = datetime.now().strftime("%H:%M:%S")
+        console.print(f"{moment} {escape(line)}", highlight=False)
+
+    run_live(options, said)
 
 
 def say(summary: RunSummary, output: Path, console: Console) -> None:

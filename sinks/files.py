@@ -21,7 +21,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from schemas.decisions import CHANNELS, Trigger
 from schemas.flow import Row
 from schemas.refusals import Quarantined
-from sinks.position import refuse_if_behind
+from sinks.position import refuse_if_behind, sync_directory
 from sinks.row_batch import RowBatch
 
 QUARANTINE: Final = "quarantine"
@@ -92,7 +92,7 @@ class JsonLinesFile(StatefulSinkPartition[RowBatch, int]):
         self._file.truncate(resume_at or 0)
         self._file.seek(0, os.SEEK_END)
         self._durable_at: int | None = None
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
 
     def write_batch(self, values: list[RowBatch]) -> None:
         """Hand the lines to the operating system at once: whoever follows the file sees them."""
@@ -109,12 +109,3 @@ class JsonLinesFile(StatefulSinkPartition[RowBatch, int]):
 
     def close(self) -> None:
         self._file.close()
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make the file's name durable too, not only its content."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

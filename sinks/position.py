@@ -11,6 +11,9 @@ built again with the position of the last snapshot that counts:
 * without a position nothing that is there counts, and all of it is deleted.
 """
 
+import os
+from pathlib import Path
+
 
 class OutputBehind(RuntimeError):
     """The output holds less than the recovery state says it did. Going on would lose rows."""
@@ -25,3 +28,12 @@ def refuse_if_behind(what: str, *, found: int, needed: int) -> None:
             "Build it again from the same input: "
             "kizuna run --input … --output <a fresh directory>"
         )
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names of its files durable too, not only their content."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
 WORD = re.compile(r"--[a-z][a-z-]+|[A-Za-z_][A-Za-z0-9_]*")
+HYPHENED = re.compile(r"[a-z]+(?:-[a-z]+)+")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -35,7 +36,7 @@ def code_words(page: str) -> set[str]:
     """Every word that stands in code on a page: in `spans` and in fenced blocks."""
     text = text_of(page)
     code = [body for _, body in FENCE.findall(text)] + SPAN.findall(FENCE.sub("", text))
-    return {word for part in code for word in WORD.findall(part)}
+    return {word for part in code for word in (*WORD.findall(part), *HYPHENED.findall(part))}
 
 
 def keys_of(*modules: object) -> set[str]:
@@ -100,7 +101,7 @@ DOCUMENTED = {
     "channels": (set(CHANNELS), "docs/journeys.md"),
     "settings": (keys_of(settings) - DECODE_ONLY, "docs/running.md"),
     "make targets": (
-        set(re.findall(r"^([a-z]+):.*## ", text_of("Makefile"), re.MULTILINE)),
+        set(re.findall(r"^([a-z-]+):.*## ", text_of("Makefile"), re.MULTILINE)),
         "docs/running.md",
     ),
 }
@@ -151,7 +152,7 @@ def test_the_table_of_types_is_the_contract() -> None:
 def test_the_table_of_commands_is_the_command_line() -> None:
     said = {}
     for words, options, _ in rows_of("docs/running.md", "## Commands"):
-        name = " ".join(re.findall(r"[a-z]+", re.sub(r"[A-Z…]+", "", words)))
+        name = " ".join(re.findall(r"[a-z-]+", re.sub(r"\[?[A-Z…]+\]?", "", words)))
         said[name] = spans(options)
     holds = {
         name: {
@@ -179,7 +180,7 @@ def command_lines(text: str) -> Iterator[str]:
 def test_commands_in_the_docs_exist(page: Path) -> None:
     """Each `kizuna …` names a command, and options that it has."""
     for line in command_lines(page.read_text()):
-        called = re.match(r"\s*(?:\.venv/bin/)?kizuna ((?:[a-z]+ ?)+)", line)
+        called = re.match(r"\s*(?:\.venv/bin/)?kizuna ((?:[a-z][a-z-]* ?)+)", line)
         groups = {one.partition(" ")[0] for one in COMMANDS if " " in one}
         if called is None or called[1] in groups:
             continue

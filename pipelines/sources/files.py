@@ -2,7 +2,8 @@
 
 In: files of JSON Lines or Avro. Out: batches of raw records, each with the partition's
 watermark. `known_at` is the running maximum of `received_at` along the file: a function
-of the file alone.
+of the file alone. What the archive wrote keeps the known_at, partition and offset that it was
+archived with, so that reading it gives what the run that wrote it gave.
 """
 
 from collections.abc import Callable
@@ -12,17 +13,19 @@ from pathlib import Path
 import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from pipelines.sources.alignment import Ahead, Alignment
+from pipelines.sources.alignment import AHEAD_MS, Ahead, Alignment
 from pipelines.sources.journal import Generation, InputFile
 from pipelines.sources.raw import Raw, RawBatch, Record
-from pipelines.sources.records import BATCH_BYTES, open_records
+from pipelines.sources.records import BATCH_BYTES, Archived, open_records
+from sinks.archive import begins_at
 
 OUT_OF_ORDER_MS = 3_600_000
 PAUSE = timedelta(milliseconds=5)
 
 
 class InputOutOfOrder(Exception):
-    """A file whose records are more than an hour out of order of `received_at`."""
+    """A file whose records are more than an hour out of order of `received_at`, or an archive
+    whose records are out of order of `known_at` at all."""
 
 
 class FilePosition(msgspec.Struct, kw_only=True, frozen=True):
@@ -32,7 +35,8 @@ class FilePosition(msgspec.Struct, kw_only=True, frozen=True):
     count: int = 0
     known_at: int = 0
     received_at: int = 0
-    """The greatest of this file so far; `known_at` may be later, from an earlier generation."""
+    """The greatest of this file so far (of an archive: known_at); `known_at` may be later, from an
+    earlier generation."""
 
 
 class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
@@ -55,9 +59,13 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
         self._part = part
         self._upstream = upstream
         self._size = file.size
-        self._records = open_records(Path(file.path), resume.position, resume.count, batch_bytes)
-        self._known_at = resume.known_at
-        self._latest_received_at = resume.received_at
+        self._records = open_records(
+            Path(file.path), resume.position, resume.count, batch_bytes, file.size
+        )
+        self._begins_at = 0 if resume.count else begins_at(Path(file.path))
+        self._announced = not self._begins_at
+        self._known_at = max(resume.known_at, self._begins_at)
+        self._latest_received_at = max(resume.received_at, self._begins_at)
         self._alignment = alignment
         self._ahead = Ahead()
         self._received_at = received_at
@@ -70,7 +78,11 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
     def next_batch(self) -> list[RawBatch]:
         if self._closed:
             raise StopIteration
-        self._paused = not self._ahead.may_read(self._known_at, self._alignment.slowest())
+        if not self._announced:
+            self._announced = True
+            return [self._batch([])]
+        slowest = self._alignment.slowest()
+        self._paused = self._is_early(slowest) or not self._ahead.may_read(self._known_at, slowest)
         if self._paused:
             return []
         first = self._records.count
@@ -81,14 +93,15 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
                 self._known_at = max(self._known_at, self._ends_at)
             self._publish()
             return [self._batch([], closed=True)]
-        name, bound_at = self._name, self._bound_at
-        records: list[Raw] = [
-            (name, number, self._stamp(record, number), None, bound_at, record)
-            for number, record in enumerate(raw, first)
-        ]
+        records = [self._raw(record, number) for number, record in enumerate(raw, first)]
         self._ahead.add(self._known_at, len(records))
         self._publish()
         return [self._batch(records)]
+
+    def _is_early(self, slowest: int) -> bool:
+        """A file of an archive whose hour hasn't come: its name said when it begins, so nobody
+        waits for what is in it, and not even a first batch has to be kept."""
+        return self._records.count == 0 and self._begins_at > slowest + AHEAD_MS
 
     def next_awake(self) -> datetime | None:
         return datetime.now(timezone.utc) + PAUSE if self._paused else None
@@ -105,6 +118,21 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
         return RawBatch(
             upstream=self._upstream, records=records, mark_at=self._known_at, closed=closed
         )
+
+    def _raw(self, record: Record, number: int) -> Raw:
+        if type(record) is Archived:
+            event = record.event
+            known_at = self._archived_at(record.known_at, number)
+            return (event.partition, event.offset, known_at, None, self._bound_at, event)
+        return (self._name, number, self._stamp(record, number), None, self._bound_at, record)
+
+    def _archived_at(self, known_at: int, number: int) -> int:
+        """known_at as archived; later only where an earlier generation had come further."""
+        if known_at < self._latest_received_at:
+            raise InputOutOfOrder(archive_out_of_order(self._name, number))
+        self._latest_received_at = known_at
+        self._known_at = max(self._known_at, known_at)
+        return self._known_at
 
     def _stamp(self, record: Record, number: int) -> int:
         """known_at of a record. A clock that can't be read or is beyond the bound moves nothing."""
@@ -172,10 +200,15 @@ def check_order(
     file: InputFile, received_at: Callable[[Record], int | None], bound_at: int
 ) -> str | None:
     """What is wrong with a file's order, before anything of it is read; None: nothing."""
-    records, latest = open_records(Path(file.path)), 0
+    records, latest = open_records(Path(file.path), size=file.size), begins_at(Path(file.path))
     while batch := records.read():
         first = records.count - len(batch)
         for number, record in enumerate(batch, first):
+            if type(record) is Archived:
+                if record.known_at < latest:
+                    return archive_out_of_order(file.path, number)
+                latest = record.known_at
+                continue
             at = received_at(record)
             if at is None or at > bound_at:
                 continue
@@ -191,6 +224,15 @@ def out_of_order(path: str, number: int, behind_ms: int) -> str:
     return (
         f"{path}: record {number + 1}: must be in order of received_at, give or take an hour; got "
         f"one that is {behind_ms / 3_600_000:.1f} hours behind; {remedy}"
+    )
+
+
+def archive_out_of_order(path: str, number: int) -> str:
+    """The message for a record of an archive that comes before the one it follows."""
+    return (
+        f"{path}: record {number + 1}: must be in order of known_at, as an archive is written; got "
+        "one that is earlier than the one before it or than the file's name says; put back the "
+        "file as it was written"
     )
 
 

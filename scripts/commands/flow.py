@@ -26,13 +26,16 @@ def moment(text: str) -> int:
 
 
 def run(
-    inputs: Annotated[
-        list[Path],
-        typer.Option("--input", exists=True, help="File or folder of events; repeatable."),
-    ],
     output: Annotated[
         Path, typer.Option("--output", file_okay=False, help="Folder for warehouse and triggers.")
     ],
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Option("--input", exists=True, help="File or folder of events; repeatable."),
+    ] = None,
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="Read Kafka's topics instead, until asked to stop.")
+    ] = False,
     as_of: Annotated[
         int | None,
         typer.Option(
@@ -51,6 +54,17 @@ def run(
             "--config", exists=True, file_okay=False, help="Configuration folder. Default: ours."
         ),
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            "--metrics-port",
+            help="With --kafka: /metrics, /livez and /readyz of process i on port + i.",
+        ),
+    ] = None,
+    sql_port: Annotated[
+        int | None,
+        typer.Option("--sql-port", help="With --kafka: serve the warehouse here for `kizuna sql`."),
+    ] = None,
 ) -> None:
     """Run events through stitch, accrue, score and decide into a warehouse and trigger files.
 
@@ -58,13 +72,33 @@ def run(
     folder. The same command resumes after a crash, and goes on with further files after a
     clean end.
 
+    With `--kafka` it reads the topics of the configured broker and writes topics, warehouse and
+    archive, until SIGTERM or Ctrl-C; it then finishes what is on its way, saves and ends with 0.
+
     Example: `kizuna run --input city/events --output out --workers 2`
     """
+    if kafka == bool(inputs):
+        raise typer.BadParameter("give either --input FILE|FOLDER (repeatable) or --kafka")
     from rich.console import Console  # noqa: PLC0415
 
-    from scripts.run import DEFAULT_CONFIG, DEFAULT_WORKERS, run_files  # noqa: PLC0415
+    from scripts.run import (  # noqa: PLC0415
+        DEFAULT_CONFIG,
+        DEFAULT_WORKERS,
+        run_files,
+        run_kafka,
+    )
     from scripts.run import say as say_run  # noqa: PLC0415
 
+    if kafka:
+        run_kafka(
+            output,
+            workers=workers or DEFAULT_WORKERS,
+            config=config or DEFAULT_CONFIG,
+            metrics_port=metrics_port,
+            sql_port=sql_port,
+        )
+        return
+    assert inputs is not None
     summary = run_files(
         inputs,
         output,

@@ -4,6 +4,7 @@ Done before any worker starts, since a sink only opens its file when the first r
 arrives. Doing it again changes nothing, and refuses a file with another layout.
 """
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -22,14 +23,26 @@ DEFAULT_PARAMETERS: Final[Mapping[str, tuple[float, str]]] = MappingProxyType(
 )
 
 
+READER_SECONDS: Final = 30.0
+"""How long a reader that has the file open may keep a writer waiting."""
+
+
 class LayoutMismatch(RuntimeError):
     """The file was written by a release with other columns."""
 
 
 def open_warehouse(path: Path) -> duckdb.DuckDBPyConnection:
     """Open for writing. One thread (the rest of the machine is the dataflow's), and a
-    write-ahead log large enough that a flush seldom waits for a checkpoint."""
-    return duckdb.connect(str(path), config={"threads": 1, "checkpoint_threshold": "256MB"})
+    write-ahead log large enough that a flush seldom waits for a checkpoint. Whoever reads the
+    file at this moment is waited for."""
+    give_up_at = time.monotonic() + READER_SECONDS
+    while True:
+        try:
+            return duckdb.connect(str(path), config={"threads": 1, "checkpoint_threshold": "256MB"})
+        except duckdb.IOException as error:
+            if "lock" not in str(error) or time.monotonic() > give_up_at:
+                raise
+        time.sleep(0.1)
 
 
 def create_warehouse(

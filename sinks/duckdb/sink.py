@@ -3,6 +3,7 @@
 Rows gather while the previous flush runs in its own thread (DuckDB releases the GIL),
 so the worker that holds the sink keeps up with its peers. `snapshot()` waits until all
 of it is committed. `close()` also runs when the flow fails, so it commits nothing.
+With `Serve`, other processes read what is committed while this one writes.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +14,7 @@ import pyarrow as pa
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from sinks.duckdb.columns import ColumnBatch, columns_of
+from sinks.duckdb.serve import Serve, serve_if_possible
 from sinks.duckdb.writer import Writer
 from sinks.row_batch import RowBatch
 
@@ -26,9 +28,12 @@ HELD_ROWS_MAX: Final = 200_000
 class WarehouseSink(FixedPartitionedSink[RowBatch | ColumnBatch, int]):
     """`("warehouse", ColumnBatch)` into the DuckDB file at `path`; rows are made columns."""
 
-    def __init__(self, path: Path, flush_rows: int = FLUSH_ROWS) -> None:
+    def __init__(
+        self, path: Path, flush_rows: int = FLUSH_ROWS, serve: Serve | None = None
+    ) -> None:
         self._path = path
         self._flush_rows = flush_rows
+        self._serve = serve
 
     def list_parts(self) -> list[str]:
         return [WAREHOUSE]
@@ -36,14 +41,21 @@ class WarehouseSink(FixedPartitionedSink[RowBatch | ColumnBatch, int]):
     def build_part(
         self, step_id: str, for_part: str, resume_state: int | None
     ) -> "WarehousePartition":
-        return WarehousePartition(self._path, resume_state, self._flush_rows)
+        return WarehousePartition(self._path, resume_state, self._flush_rows, self._serve)
 
 
 class WarehousePartition(StatefulSinkPartition[RowBatch | ColumnBatch, int]):
     """Holds rows until there are enough for a flush worth its transaction."""
 
-    def __init__(self, path: Path, resume_at: int | None, flush_rows: int = FLUSH_ROWS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        resume_at: int | None,
+        flush_rows: int = FLUSH_ROWS,
+        serve: Serve | None = None,
+    ) -> None:
         self._writer = Writer(path, resume_at)
+        self._server = serve_if_possible(self._writer.connection, serve) if serve else None
         self._flush_rows = flush_rows
         self._held: dict[str, list[pa.RecordBatch]] = {}
         self._held_rows = 0
@@ -69,6 +81,8 @@ class WarehousePartition(StatefulSinkPartition[RowBatch | ColumnBatch, int]):
 
     def close(self) -> None:
         self._thread.shutdown(wait=True)
+        if self._server is not None:
+            self._server.stop()
         self._writer.close()
 
     def _flush(self) -> None:

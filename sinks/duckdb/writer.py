@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import duckdb
 import pyarrow as pa
 
 from sinks.duckdb.create import create_warehouse, open_warehouse
@@ -33,6 +34,11 @@ class Writer:
             self._con.close()
             raise
         self.position = resume_at or 0
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """Of the database that is written; not to be used while `write` runs."""
+        return self._con
 
     def write(self, batches_by_table: Mapping[str, Sequence[pa.RecordBatch]]) -> None:
         """Write all rows and the position after them, or nothing."""

@@ -1,0 +1,131 @@
+"""A row as a Kafka record: its key, its value, and headers that tell what it is.
+
+Comes in: a row. Goes out: a `Record`; the value is the row as JSON, its fields named and ordered
+as in `schemas`, times in integer milliseconds UTC, bytes as base64.
+Promised: the same row is the same record in every run, `record_id` included, and two different
+rows never share one. Rows that are equal in every field do (a link that is confirmed twice at one
+instant); who compares records counts them.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from xxhash import xxh3_64_hexdigest, xxh3_128_hexdigest
+
+from schemas.decisions import Decision, Member, Trigger
+from schemas.flow import Row
+from schemas.identity import IdentityLink
+from schemas.ledger import LedgerEntry, RedemptionAnswer
+from schemas.refusals import Quarantined
+
+RECORD_ID: Final = "record_id"
+RAW_BYTES_MAX: Final = 600_000
+"""Of a refused record on a topic. Base64 makes it a third longer, and brokers refuse records above
+1 MiB unless told otherwise."""
+
+_JSON: Final[tuple[str, bytes]] = ("content-type", b"application/json")
+_encode: Final = msgspec.json.Encoder().encode
+
+
+Header = tuple[str, str | bytes | None]
+"""As the client's types have it; values are bytes here."""
+
+
+class Record(NamedTuple):
+    """`record_id` is among the headers too."""
+
+    record_id: bytes
+    key: bytes | None
+    value: bytes
+    headers: list[Header]
+
+
+def record_of(row: Row) -> Record:
+    """The record of a row that has a topic; KeyError for any other."""
+    return _MAKERS[type(row)](row)
+
+
+def traceparent(member_id: str, at: int, record_id: bytes) -> bytes:
+    """W3C trace context: what one instant of the engine's clock brought one member is a trace.
+
+    So the entries, decisions and triggers that an event led to share a trace id in every run,
+    without the event's id having to travel with them.
+    """
+    trace = xxh3_128_hexdigest(f"{member_id}@{at}".encode())
+    return f"00-{trace}-{xxh3_64_hexdigest(record_id)}-01".encode()
+
+
+def _content_id(value: bytes) -> bytes:
+    return xxh3_128_hexdigest(value).encode()
+
+
+def _about_member(
+    row: Any, schema: bytes, record_id: bytes, value: bytes, at: int, *more: Header
+) -> Record:
+    """`at`: when the engine decided it, ms UTC."""
+    headers: list[Header] = [
+        (RECORD_ID, record_id),
+        ("schema", schema),
+        _JSON,
+        ("traceparent", traceparent(row.member_id, at, record_id)),
+        *more,
+    ]
+    return Record(record_id, row.member_id.encode(), value, headers)
+
+
+def _ledger_entry(row: LedgerEntry) -> Record:
+    record_id = row.entry_id.encode()
+    return _about_member(row, b"ledger_entry/1", record_id, _encode(row), row.posted_at)
+
+
+def _redemption_answer(row: RedemptionAnswer) -> Record:
+    value = _encode(row)
+    return _about_member(row, b"redemption_answer/1", _content_id(value), value, row.answered_at)
+
+
+def _decision(row: Decision) -> Record:
+    record_id = row.decision_id.encode()
+    return _about_member(row, b"decision/1", record_id, _encode(row), row.decided_at)
+
+
+def _trigger(row: Trigger) -> Record:
+    record_id = f"{row.trigger_id}:{row.action}:{row.state_version}".encode()
+    named = ("trigger_id", row.trigger_id.encode())
+    return _about_member(row, b"trigger/1", record_id, _encode(row), row.decided_at, named)
+
+
+def _member(row: Member) -> Record:
+    """A version of another history must not pass for this one's, so the content counts too."""
+    value = _encode(row)
+    record_id = f"{row.member_id}@{row.version}:{xxh3_64_hexdigest(value)}".encode()
+    return _plain(b"member/1", record_id, row.member_id.encode(), value)
+
+
+def _identity_link(row: IdentityLink) -> Record:
+    value = _encode(row)
+    key = f"{row.namespace}:{row.value}".encode()
+    return _plain(b"identity_link/1", _content_id(value), key, value)
+
+
+def _quarantined(row: Quarantined) -> Record:
+    """A long record is only announced: its bytes are in the warehouse."""
+    if len(row.raw) > RAW_BYTES_MAX:
+        row = msgspec.structs.replace(row, raw=b"")
+    value = _encode(row)
+    return _plain(b"quarantined/1", _content_id(value), None, value)
+
+
+def _plain(schema: bytes, record_id: bytes, key: bytes | None, value: bytes) -> Record:
+    return Record(record_id, key, value, [(RECORD_ID, record_id), ("schema", schema), _JSON])
+
+
+_MAKERS: Final[dict[type[Row], Callable[[Any], Record]]] = {
+    LedgerEntry: _ledger_entry,
+    RedemptionAnswer: _redemption_answer,
+    Decision: _decision,
+    Trigger: _trigger,
+    Member: _member,
+    IdentityLink: _identity_link,
+    Quarantined: _quarantined,
+}

@@ -1,0 +1,55 @@
+"""Which rows go to which topic.
+
+Rows that aren't listed here stay in the warehouse: lots, tiers and journeys are the state behind
+what the topics tell, and an event's owner is of interest to analysts only.
+"""
+
+from typing import Final
+
+from schemas.decisions import CHANNELS, Decision, Member, Trigger
+from schemas.flow import Row
+from schemas.identity import IdentityLink
+from schemas.ledger import LedgerEntry, RedemptionAnswer
+from schemas.refusals import Quarantined
+from sinks.row_batch import RowBatch
+
+LEDGER: Final = "loyalty.ledger"
+REDEMPTIONS: Final = "loyalty.redemptions"
+MEMBER_STATE: Final = "loyalty.member-state"
+LINKS: Final = "identity.links"
+DECISIONS: Final = "loyalty.decisions"
+QUARANTINE: Final = "quarantine"
+TRIGGERS: Final = {channel: f"triggers.{channel}" for channel in CHANNELS}
+
+OUTPUT_TOPICS: Final = tuple(
+    sorted([LEDGER, REDEMPTIONS, MEMBER_STATE, LINKS, DECISIONS, QUARANTINE, *TRIGGERS.values()])
+)
+"""Without the deployment's prefix."""
+NEWEST_COUNTS: Final = frozenset({MEMBER_STATE})
+"""Compacted topics: of a key's records only the last one matters."""
+
+_TOPICS: Final[dict[type[Row], tuple[str, ...]]] = {
+    LedgerEntry: (LEDGER,),
+    # Whoever follows the ledger sees why points moved, or why they didn't.
+    RedemptionAnswer: (REDEMPTIONS, LEDGER),
+    Member: (MEMBER_STATE,),
+    IdentityLink: (LINKS,),
+    Decision: (DECISIONS,),
+    Quarantined: (QUARANTINE,),
+}
+
+
+def to_topics(item: tuple[str, RowBatch]) -> list[tuple[str, RowBatch]]:
+    """The rows of a batch by the topics that they belong on; order is kept within each."""
+    found: dict[str, list[Row]] = {}
+    for row in item[1].rows:
+        for topic in topics_of(row):
+            found.setdefault(topic, []).append(row)
+    return [(topic, RowBatch(rows)) for topic, rows in found.items()]
+
+
+def topics_of(row: Row) -> tuple[str, ...]:
+    """Where a row goes; empty: only to the warehouse."""
+    if isinstance(row, Trigger):
+        return (TRIGGERS[row.channel],)
+    return _TOPICS.get(type(row), ())

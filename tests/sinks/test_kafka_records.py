@@ -1,0 +1,164 @@
+"""Which rows go to which topic, and what a row looks like there. No broker is needed."""
+
+import re
+from collections import Counter
+
+import msgspec
+import pytest
+from sample_rows import RowMaker
+from topic_cases import answer, entry, trigger
+
+from schemas.decisions import CHANNELS, Decision, Delivery, JourneyEntry, Member, Trigger
+from schemas.flow import Row
+from schemas.identity import EventOwner, Guest, IdentityLink, IdentityNotice
+from schemas.ledger import LedgerEntry, Lot, Redemption, RedemptionAnswer, TierChange
+from schemas.refusals import Quarantined
+from schemas.scoring import ChurnScore
+from sinks.kafka import to_topics
+from sinks.kafka.recorded import Recorded
+from sinks.kafka.records import RAW_BYTES_MAX, record_of
+from sinks.kafka.routes import OUTPUT_TOPICS, topics_of
+from sinks.row_batch import ROW_CLASSES, RowBatch
+
+ROUTED: dict[type[Row], tuple[str, ...]] = {
+    LedgerEntry: ("loyalty.ledger",),
+    RedemptionAnswer: ("loyalty.redemptions", "loyalty.ledger"),
+    Member: ("loyalty.member-state",),
+    IdentityLink: ("identity.links",),
+    Decision: ("loyalty.decisions",),
+    Quarantined: ("quarantine",),
+}
+WAREHOUSE_ONLY = {
+    EventOwner,
+    IdentityNotice,
+    Guest,
+    Lot,
+    Redemption,
+    TierChange,
+    ChurnScore,
+    JourneyEntry,
+    Delivery,
+}
+SCHEMAS = {
+    LedgerEntry: b"ledger_entry/1",
+    RedemptionAnswer: b"redemption_answer/1",
+    Member: b"member/1",
+    IdentityLink: b"identity_link/1",
+    Decision: b"decision/1",
+    Trigger: b"trigger/1",
+    Quarantined: b"quarantined/1",
+}
+
+
+def test_every_kind_of_row_has_its_topics_or_none() -> None:
+    assert {*ROUTED, *WAREHOUSE_ONLY, Trigger} == set(ROW_CLASSES)
+    maker = RowMaker(1)
+    for row_class, topics in ROUTED.items():
+        assert topics_of(maker.row(row_class)) == topics
+    for row_class in WAREHOUSE_ONLY:
+        assert topics_of(maker.row(row_class)) == ()
+    for channel in CHANNELS:
+        assert topics_of(trigger(1, 0, channel)) == (f"triggers.{channel}",)
+
+
+def test_rows_are_split_by_topic_in_their_order() -> None:
+    rows = [entry(1), answer(2), trigger(3, 0, "sms"), entry(4), RowMaker(1).row(Lot)]
+    split = dict(to_topics(("any", RowBatch(rows))))
+    assert {topic: batch.rows for topic, batch in split.items()} == {
+        "loyalty.ledger": [rows[0], rows[1], rows[3]],
+        "loyalty.redemptions": [rows[1]],
+        "triggers.sms": [rows[2]],
+    }
+    assert set(split) < set(OUTPUT_TOPICS)
+
+
+@pytest.mark.parametrize("row_class", SCHEMAS, ids=lambda kind: kind.__name__)
+def test_a_record_says_what_it_is(row_class: type[Row]) -> None:
+    row = RowMaker(2).row(row_class)
+    record = record_of(row)
+    headers = dict(record.headers)
+    assert headers["schema"] == SCHEMAS[row_class]
+    assert headers["content-type"] == b"application/json"
+    assert headers["record_id"] == record.record_id
+    value = msgspec.json.decode(record.value)
+    assert tuple(value) == row_class.__struct_fields__
+    assert msgspec.json.decode(record.value, type=row_class) == row
+    if hasattr(row, "member_id"):
+        assert record.key == row.member_id.encode()
+    elif isinstance(row, IdentityLink):
+        assert record.key == f"{row.namespace}:{row.value}".encode()
+    else:
+        assert record.key is None
+
+
+@pytest.mark.parametrize("row_class", SCHEMAS, ids=lambda kind: kind.__name__)
+def test_two_rows_share_an_id_only_if_they_are_equal(row_class: type[Row]) -> None:
+    """Ids of entries, decisions and triggers are the operators'; here each gets one of its own."""
+    maker = RowMaker(3)
+    rows = [maker.row(row_class) for _ in range(500)]
+    own = {LedgerEntry: "entry_id", Decision: "decision_id", Trigger: "trigger_id"}.get(row_class)
+    if own is not None:
+        rows = [msgspec.structs.replace(row, **{own: str(i)}) for i, row in enumerate(rows)]
+    assert len({record_of(row).record_id for row in rows}) == len(rows)
+    again = [msgspec.json.decode(msgspec.json.encode(row), type=row_class) for row in rows]
+    assert [record_of(row) for row in again] == [record_of(row) for row in rows]
+
+
+def test_a_trigger_carries_its_id_apart_from_the_record() -> None:
+    headers = dict(record_of(trigger(7, 5)).headers)
+    assert headers["trigger_id"] == b"t-7"
+    assert headers["record_id"] == b"t-7:send:3"
+
+
+def test_what_one_instant_brought_a_member_is_one_trace() -> None:
+    at = 1_515_193_200_000
+    message, because = trigger(2, at), entry(0, member=2, posted_at=at)
+    other = entry(1, member=2, posted_at=at + 1)
+    parents = [dict(record_of(row).headers)["traceparent"] for row in (message, because, other)]
+    for parent in parents:
+        assert isinstance(parent, bytes)
+        assert re.fullmatch(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-01", parent)
+    traces = [parent.split(b"-")[1] for parent in parents]
+    assert traces[0] == traces[1] != traces[2]
+    assert len(set(parents)) == 3
+
+
+def test_a_long_refused_record_is_announced_without_its_bytes() -> None:
+    short = msgspec.structs.replace(RowMaker(1).row(Quarantined), raw=b"x" * RAW_BYTES_MAX)
+    long = msgspec.structs.replace(short, raw=b"x" * (RAW_BYTES_MAX + 1))
+    assert len(msgspec.json.decode(record_of(short).value)["raw"]) == RAW_BYTES_MAX * 4 // 3
+    value = msgspec.json.decode(record_of(long).value)
+    assert value["raw"] == ""
+    assert value["content_hash"] == long.content_hash
+    assert len(record_of(short).value) < 1_000_000
+
+
+def test_what_waits_is_counted_and_placed() -> None:
+    recorded = Recorded()
+    stands = [(b"a", 0, 5), (b"a", 0, 6), (b"b", 0, 7), (b"c", 2, 0), (b"a", 0, 9)]
+    for record_id, partition, offset in stands:
+        recorded.add(record_id, b"key", partition, offset)
+    assert len(recorded) == 5
+    assert recorded.waiting(0) == ((5, 8), (9, 10))
+    assert recorded.waiting(1) == ()
+    assert recorded.take(b"a")
+    assert recorded.waiting(0) == ((6, 8), (9, 10))
+    assert recorded.take(b"b")
+    assert recorded.waiting(0) == ((6, 7), (9, 10))
+    assert not recorded.take(b"b")
+    taken = Counter(recorded.take(b"a") for _ in range(3))
+    assert taken == {True: 2, False: 1}
+    recorded.forget(b"key")
+    assert recorded.waiting(2) == ((0, 1),)
+    assert recorded.take(b"c")
+    assert not recorded
+
+
+def test_of_a_compacted_topic_a_whole_key_is_forgotten() -> None:
+    recorded = Recorded(newest_counts=True)
+    recorded.add(b"m@2", b"m", 0, 1)
+    recorded.add(b"m@3", b"m", 0, 2)
+    recorded.add(b"n@1", b"n", 0, 3)
+    recorded.forget(b"m")
+    assert recorded.waiting(0) == ((3, 4),)
+    assert not recorded.take(b"m@3")
