@@ -83,7 +83,7 @@ def live(plan: Plan, deployment: Deployment, decoder: Decoder) -> Ends:
             topics,
             alignment_path=slots,
             promises=output / "journal" / "promises",
-            received_at=decoder.received_at,
+            received_at=decoder.own_received_at,
             bound_minutes=deployment.settings.clock_bound_minutes,
             stopping=Stopping(output / "journal" / "stop").asked,
             groups=groups,

@@ -68,12 +68,15 @@ def exit_code(error: Exception) -> int | None:
     from scripts.consume import NotATrigger  # noqa: PLC0415
     from scripts.day.surfaces import SurfacesDisagree  # noqa: PLC0415
     from scripts.fit_churn import ReceiptsRefused  # noqa: PLC0415
+    from scripts.kafka_broker import NoBroker  # noqa: PLC0415
+    from scripts.live_events import DeliveryFailed, NoEvents  # noqa: PLC0415
     from scripts.traffic.city import OutputExists  # noqa: PLC0415
     from scripts.traffic.completejourney import MissingData  # noqa: PLC0415
 
-    if isinstance(error, ConfigError | RunRefused | ReceiptsRefused | OutputExists | MissingData):
+    refused = ConfigError | RunRefused | ReceiptsRefused | OutputExists | MissingData | NoEvents
+    if isinstance(error, refused):
         return 2
-    failed = WorkerFailed | SurfacesDisagree | NotATrigger | OSError
+    failed = WorkerFailed | SurfacesDisagree | NotATrigger | DeliveryFailed | NoBroker | OSError
     return 1 if isinstance(error, failed) else None
 
 

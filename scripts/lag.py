@@ -14,8 +14,9 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 ANSWER_SECONDS: Final = 5.0
-GROWS_SHARE: Final = 0.02
-"""Of the rate: if lag grows by more than this, the reader doesn't keep up."""
+GROWS_SECONDS: Final = 2.5
+"""Of traffic. A saw as tall as an epoch is long looks like a slope wherever it is cut; a lag that
+grew by more than this does not stay flat."""
 BLOCKS: Final = "▁▂▃▄▅▆▇█"
 
 
@@ -30,11 +31,18 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 class LagReader:
     """Asks a broker. Never joins the group."""
 
-    def __init__(self, options: Mapping[str, Any], group: str, topics: Iterable[str]) -> None:
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        group: str,
+        topics: Iterable[str],
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
         self._admin = AdminClient(dict(options))
         self._group = group
         self._topics = frozenset(topics)
         self._partitions: list[tuple[str, int]] = []
+        self._answer_seconds = answer_seconds
 
     def read(self, at: float) -> Sample | None:
         """None: the broker did not answer in time."""
@@ -43,17 +51,17 @@ class LagReader:
                 self._partitions = self._find()
             latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
             wanted = {TopicPartition(*one): latest for one in self._partitions}
-            asked = self._admin.list_offsets(wanted, request_timeout=ANSWER_SECONDS)
+            asked = self._admin.list_offsets(wanted, request_timeout=self._answer_seconds)
             group = self._admin.list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(self._group)], request_timeout=ANSWER_SECONDS
+                [ConsumerGroupTopicPartitions(self._group)], request_timeout=self._answer_seconds
             )
             ends = {
-                (one.topic, one.partition): future.result(ANSWER_SECONDS).offset
+                (one.topic, one.partition): future.result(self._answer_seconds).offset
                 for one, future in asked.items()
             }
             committed = {
                 (one.topic, one.partition): max(0, one.offset)
-                for one in group[self._group].result(ANSWER_SECONDS).topic_partitions
+                for one in group[self._group].result(self._answer_seconds).topic_partitions
             }
         except (KafkaException, TimeoutError):
             return None
@@ -62,7 +70,7 @@ class LagReader:
         return Sample(at=at, produced=sum(ends.values()), behind=behind)
 
     def _find(self) -> list[tuple[str, int]]:
-        known = self._admin.list_topics(timeout=ANSWER_SECONDS).topics
+        known = self._admin.list_topics(timeout=self._answer_seconds).topics
         return [
             (name, number)
             for name, topic in known.items()
@@ -86,7 +94,8 @@ def growth(samples: Sequence[Sample]) -> float:
 
 def is_flat(samples: Sequence[Sample], rate: float) -> bool:
     """Whether a reader of `rate` records a second keeps up."""
-    return growth(samples) <= GROWS_SHARE * rate
+    span = samples[-1].at - samples[0].at if samples else 0.0
+    return growth(samples) * span <= GROWS_SECONDS * rate
 
 
 def plot(numbers: Sequence[float], width: int = 60) -> str:

@@ -100,7 +100,39 @@ def topics_agree(bootstrap, prefix, topics, output):
         Counter(one.said["position"] for one in seen[prefix + "quarantine"]),
         Counter(one for (one,) in rows(warehouse, "SELECT position FROM quarantine")),
     )
+    fields = ("redemption_id", "member_id", "request", "points", "code", "event_id")
+    answers = Counter(rows(warehouse, f"SELECT {', '.join(fields)} FROM redemption_answers"))
+    told = [one.said for one in seen[prefix + "loyalty.redemptions"]]
+    for topic, records in (
+        ("loyalty.redemptions", told),
+        ("loyalty.ledger, answers", [one for one in ledger if "entry_id" not in one]),
+    ):
+        problems += same(topic, Counter(tuple(one[f] for f in fields) for one in records), answers)
     problems += in_order(seen[prefix + "loyalty.member-state"])
+    for topic, table, keys, fields in (
+        (
+            "loyalty.member-state",
+            "members",
+            ("member_id",),
+            ("member_id", "available", "pending", "held", "qualifying", "tier", "segment"),
+        ),
+        (
+            "identity.links",
+            "identity_links",
+            ("namespace", "value", "owner", "event_id"),
+            ("namespace", "value", "owner", "event_id", "reason"),
+        ),
+    ):
+        newest = {}
+        for one in seen[prefix + topic]:
+            said, key = one.said, tuple(one.said[field] for field in keys)
+            if key not in newest or said["version"] >= newest[key]["version"]:
+                newest[key] = said
+        problems += same(
+            f"{topic}, the newest",
+            Counter(tuple(said[field] for field in fields) for said in newest.values()),
+            Counter(rows(warehouse, f"SELECT {', '.join(fields)} FROM {table}")),
+        )
     return problems
 
 

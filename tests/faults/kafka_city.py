@@ -61,11 +61,12 @@ class City:
         code = self.live.stop()
         assert code == 0, f"a stop must end with 0; got {code}:\n{self.live.said()}"
 
-    def check(self):
-        """Everything that must hold of a stopped run; figures of what was checked."""
+    def check(self, problems=()):
+        """Everything that must hold of a stopped run, with `problems` that were seen before;
+        figures of what was checked."""
         logged = sum(self.lag.ends().values())
         assert logged == len(self.receipts), f"{logged} logged, {len(self.receipts)} acknowledged"
-        problems = accounts(self.receipts, self.output)
+        problems = [*problems, *accounts(self.receipts, self.output)]
         problems += topics_agree(self.broker, self.prefix, declared_topics("out"), self.output)
         problems += money_adds_up(self.output)
         fresh = self.folder / f"fresh-{self._loads}-{self.live.starts}"

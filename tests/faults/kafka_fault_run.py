@@ -21,6 +21,7 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from kafka_checks import some
 from kafka_city import city
 from kafka_live import declared_topics
 from kafka_load import again
@@ -89,10 +90,10 @@ class FaultRun:
         grew = sum(after > before for before, after in pairwise(self._progress))
         self._said(f"records were read between {grew} of {self._sizes.kills} kills")
         assert grew >= (len(self._progress) - 1) / 3, "killed too early each time to show anything"
-        self._replay()
+        problems = self._replay()
         town.stop()
         self._said("stopped; now everything is compared")
-        figures = town.check()
+        figures = town.check(problems)
         for name in ("ledger_entries", "triggers", "decisions", "identity_links", "quarantine"):
             assert figures[name] > 0, f"no {name}: the traffic is too little to show anything"
         return figures | {"launchers": live.starts, "gave up": live.fell}
@@ -163,7 +164,7 @@ class FaultRun:
         self._said(f"a second start was refused while {when}")
 
     def _replay(self):
-        """Every record once more, while the run goes on: nothing is posted, nothing is sent."""
+        """Every record once more, while the run goes on; what was posted or sent because of it."""
         town = self._town
         town.drain(TIMERS_SECONDS)
         before = posted(town)
@@ -172,19 +173,22 @@ class FaultRun:
         town.settle_load()
         town.drain(TIMERS_SECONDS)
         self._said(f"sent {len(records):,} records once more")
-        new = posted(town) - before
-        assert not new, f"{len(new)} came of a replay: {sorted(new)[:5]}"
+        return some(posted(town) - before, "came of a replay")
 
 
 def posted(town):
-    """Record ids of what has left for good, as consumers see it."""
+    """What has left for good, as consumers see it: (topic, partition, offset, record id)."""
     topics = [
         town.prefix + topic
         for topic in declared_topics("out")
         if topic == "loyalty.ledger" or topic.startswith("triggers.")
     ]
     seen = read_topics(town.broker, topics)
-    return {(topic, one.headers["record_id"]) for topic in topics for one in seen[topic]}
+    return {
+        (topic, one.partition, one.offset, one.headers["record_id"].decode())
+        for topic in topics
+        for one in seen[topic]
+    }
 
 
 def fault_run(broker, folder, sizes, said=print):

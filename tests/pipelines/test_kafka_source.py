@@ -21,6 +21,7 @@ from pipelines.sources.alignment import AHEAD_RECORDS, Alignment
 from pipelines.sources.kafka.lane import LanePosition
 from pipelines.sources.kafka.lost import LogLost, TopicsMissing
 from pipelines.sources.kafka.source import KafkaSource, consumer_options, lane_names, lane_of
+from pipelines.sources.kafka.wire import Wire
 
 PATIENCE = 20.0
 TICK_MS = 50
@@ -29,7 +30,7 @@ TICK_MS = 50
 def received_at(record):
     try:
         return json.loads(record).get("received_at")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError):
         return None
 
 
@@ -370,6 +371,41 @@ def test_a_lane_waits_for_a_slower_one_and_for_the_flow(topics):
     assert not run.records
     del lane._alignment.slowest
     run.until(lambda: run.records)
+
+
+class Away:
+    """A registry that can't be reached at first."""
+
+    def __init__(self, registry):
+        self.registry = registry
+        self.is_back = False
+
+    def get_schema(self, number):
+        if not self.is_back:
+            raise ConnectionError("nobody there")
+        return self.registry.get_schema(number)
+
+
+def test_a_lane_whose_registry_is_away_stands_still_and_goes_on(topics):
+    registry = pytest.importorskip("confluent_kafka.schema_registry", exc_type=ImportError)
+    client = registry.SchemaRegistryClient.new_client({"url": "mock://lane"})
+    number = client.register_schema(
+        "pos-value", registry.Schema('{"type": "map", "values": "int"}')
+    )
+    run = topics.run(lanes=1)
+    away = Away(client)
+    run.lanes["lane-00"]._fetching._wire = Wire(away)
+    run.until(lambda: min(run.marks.values()) > 0)
+    value = b"\0" + number.to_bytes(4, "big") + b"\2\2n\x0e\0"
+    topics.producer.produce(topics.prefix + "pos", value, partition=0)
+    topics.send("pos", 0, 10)
+    sent = int(time.time() * 1000)
+    run.during(0.6)
+    assert not run.records and max(run.marks.values()) <= sent, "nothing is promised past it"
+    away.is_back = True
+    run.until(lambda: len(run.records) == 2 and min(run.marks.values()) > sent)
+    assert [raw[1] for raw in run.records] == [0, 1]
+    assert run.records[0][5] == {"n": 7}
 
 
 def test_a_broker_that_is_away_is_waited_for_and_nothing_is_promised(tmp_path):

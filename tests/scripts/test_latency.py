@@ -104,6 +104,6 @@ def test_lag_is_what_was_produced_and_not_committed(broker: str) -> None:
 
 def test_a_broker_that_does_not_answer_gives_no_sample() -> None:
     began = time.monotonic()
-    reader = LagReader({"bootstrap.servers": "127.0.0.1:1", "log_level": 0}, "g", ["t"])
+    reader = LagReader({"bootstrap.servers": "127.0.0.1:1", "log_level": 0}, "g", ["t"], 1.0)
     assert reader.read(0.0) is None
     assert time.monotonic() - began < 10

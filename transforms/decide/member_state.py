@@ -128,6 +128,8 @@ class DecideState(msgspec.Struct, kw_only=True):
     version: int = 0
     row_version: int = 0
     """Grows with each row in `journeys`."""
+    refreshes: int = 0
+    """How often surfaces were brought up to date."""
     market: str = ""
     time_zone: str | None = None
     locale: str | None = None

@@ -94,15 +94,19 @@ def keep_current(turn: Turn) -> None:
     if state.account is None:
         return
     spec = turn.rules.policy.surfaces
+    outdated = []
     for surface in _in_use(turn):
         handle = handle_for(state, surface)
-        if handle is None:
-            continue
-        face = _face(turn, handle or None)
-        if state.displayed.get(surface) != face:
-            entry_id = identify(state.member_id, SURFACES, str(turn.now), str(state.version), face)
-            origin = Origin(SURFACES, BALANCE, entry_id, "service")
-            _show_state(turn, origin, surface, spec.content, spec.data)
+        if handle is not None and state.displayed.get(surface) != _face(turn, handle or None):
+            outdated.append(surface)
+    if not outdated:
+        return
+    # Counted, since a surface may be forgotten and shown the same again within one instant.
+    state.refreshes += 1
+    entry_id = identify(state.member_id, SURFACES, str(turn.now), str(state.refreshes))
+    origin = Origin(SURFACES, BALANCE, entry_id, "service")
+    for surface in outdated:
+        _show_state(turn, origin, surface, spec.content, spec.data)
 
 
 def _show_state(

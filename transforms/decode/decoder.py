@@ -77,19 +77,30 @@ class Decoder:
         `occurred_at` where there is no `received_at`; None if the record can't be read or the
         time can't: such a record is quarantined and moves no clock.
         """
+        stamp = self._times_of(record)
+        if stamp is None:
+            return None
+        return moment(stamp.occurred_at if stamp.received_at is None else stamp.received_at)
+
+    def own_received_at(self, record: Record) -> int | None:
+        """The same for a source whose log has a time for each record: None if it says none."""
+        stamp = self._times_of(record)
+        return None if stamp is None else moment(stamp.received_at)
+
+    def _times_of(self, record: Record) -> _Stamp | None:
         if type(record) is dict:
-            sent = record.get("received_at")
-            return moment(record.get("occurred_at") if sent is None else sent)
+            return _Stamp(
+                received_at=record.get("received_at"), occurred_at=record.get("occurred_at")
+            )
         if not isinstance(record, bytes):
             return None
         raw = record
         if len(raw) > self._bytes_max:
             return None
         try:
-            stamp = self._stamp.decode(raw)
+            return self._stamp.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        return moment(stamp.occurred_at if stamp.received_at is None else stamp.received_at)
 
     def decode(
         self,

@@ -129,7 +129,7 @@ class Fetching:
         for name, part in self._lane.partitions.items():
             fullness = self._lane.fullness(part)
             if name in self.paused:
-                if fullness <= 0.5:
+                if fullness <= RESUMED_BELOW:
                     resume.append(name)
             elif fullness >= 1:
                 pause.append(name)
