@@ -25,6 +25,10 @@ from sinks.files import output_files
 from transforms.decode import Decoder
 
 
+FLUSH_SECONDS = 1.0
+"""How old the warehouse is at most, live."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ends:
     """`upstreams`: the source's partitions, as the key groups of the event rung know them."""
@@ -94,7 +98,12 @@ def live(plan: Plan, deployment: Deployment, decoder: Decoder) -> Ends:
             RowsTo(
                 "warehouse",
                 to_warehouse,
-                TimedSink("warehouse", WarehouseSink(output / "warehouse.duckdb", serve=served)),
+                TimedSink(
+                    "warehouse",
+                    WarehouseSink(
+                        output / "warehouse.duckdb", flush_seconds=FLUSH_SECONDS, serve=served
+                    ),
+                ),
             ),
             RowsTo(
                 "topics",

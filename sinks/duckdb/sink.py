@@ -6,6 +6,7 @@ of it is committed. `close()` also runs when the flow fails, so it commits nothi
 With `Serve`, other processes read what is committed while this one writes.
 """
 
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -29,10 +30,17 @@ class WarehouseSink(FixedPartitionedSink[RowBatch | ColumnBatch, int]):
     """`("warehouse", ColumnBatch)` into the DuckDB file at `path`; rows are made columns."""
 
     def __init__(
-        self, path: Path, flush_rows: int = FLUSH_ROWS, serve: Serve | None = None
+        self,
+        path: Path,
+        flush_rows: int = FLUSH_ROWS,
+        flush_seconds: float | None = None,
+        serve: Serve | None = None,
     ) -> None:
+        """`flush_seconds`: rows wait no longer than that for others to be written with, so that
+        readers see them and a snapshot finds little to wait for; None: for `flush_rows`."""
         self._path = path
         self._flush_rows = flush_rows
+        self._flush_seconds = flush_seconds
         self._serve = serve
 
     def list_parts(self) -> list[str]:
@@ -41,7 +49,9 @@ class WarehouseSink(FixedPartitionedSink[RowBatch | ColumnBatch, int]):
     def build_part(
         self, step_id: str, for_part: str, resume_state: int | None
     ) -> "WarehousePartition":
-        return WarehousePartition(self._path, resume_state, self._flush_rows, self._serve)
+        return WarehousePartition(
+            self._path, resume_state, self._flush_rows, self._flush_seconds, self._serve
+        )
 
 
 class WarehousePartition(StatefulSinkPartition[RowBatch | ColumnBatch, int]):
@@ -52,11 +62,14 @@ class WarehousePartition(StatefulSinkPartition[RowBatch | ColumnBatch, int]):
         path: Path,
         resume_at: int | None,
         flush_rows: int = FLUSH_ROWS,
+        flush_seconds: float | None = None,
         serve: Serve | None = None,
     ) -> None:
         self._writer = Writer(path, resume_at)
         self._server = serve_if_possible(self._writer.connection, serve) if serve else None
         self._flush_rows = flush_rows
+        self._flush_seconds = flush_seconds
+        self._flushed_at = time.monotonic()
         self._held: dict[str, list[pa.RecordBatch]] = {}
         self._held_rows = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="warehouse")
@@ -68,9 +81,8 @@ class WarehousePartition(StatefulSinkPartition[RowBatch | ColumnBatch, int]):
             for table, rows in columns.tables.items():
                 self._held.setdefault(table, []).append(rows)
             self._held_rows += len(columns)
-        if self._held_rows >= self._flush_rows and (
-            self._held_rows >= HELD_ROWS_MAX or self._flushing is None or self._flushing.done()
-        ):
+        is_free = self._flushing is None or self._flushing.done()
+        if self._is_due() and (is_free or self._held_rows >= HELD_ROWS_MAX):
             self._flush()
 
     def snapshot(self) -> int:
@@ -85,8 +97,15 @@ class WarehousePartition(StatefulSinkPartition[RowBatch | ColumnBatch, int]):
             self._server.stop()
         self._writer.close()
 
+    def _is_due(self) -> bool:
+        if self._held_rows >= self._flush_rows:
+            return True
+        waits = self._flush_seconds
+        return waits is not None and time.monotonic() - self._flushed_at >= waits
+
     def _flush(self) -> None:
         self._finish()
+        self._flushed_at = time.monotonic()
         self._flushing = self._thread.submit(self._writer.write, self._held)
         self._held, self._held_rows = {}, 0
 

@@ -8,9 +8,9 @@ SMALL = {
     "KIZUNA_FAULTS_KILLS": "4",
     "KIZUNA_FAULTS_BROKER_RESTARTS": "1",
     "KIZUNA_FAULTS_SUSPENDED_SECONDS": "4",
-    "KIZUNA_FAULTS_MEMBERS": "60",
-    "KIZUNA_FAULTS_RATE": "100",
-    "KIZUNA_FAULTS_GAP_SECONDS": "3",
+    "KIZUNA_FAULTS_MEMBERS": "30",
+    "KIZUNA_FAULTS_RATE": "60",
+    "KIZUNA_FAULTS_GAP_SECONDS": "2",
 }
 
 
@@ -20,9 +20,9 @@ def test_sizes_come_from_variables():
         kills=4,
         broker_restarts=1,
         suspended_seconds=4.0,
-        members=60,
-        rate=100.0,
-        gap_seconds=3.0,
+        members=30,
+        rate=60.0,
+        gap_seconds=2.0,
     )
     assert sizes_from({}).kills == 20
 

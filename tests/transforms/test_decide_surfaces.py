@@ -65,6 +65,15 @@ def test_who_signs_in_again_is_shown_the_same_balance_again() -> None:
     assert [row.data["available"] for row in story.triggers(channel="web")] == [10, 10]
 
 
+def test_shown_twice_within_one_instant_is_two_triggers() -> None:
+    story = member().account(2, 10)
+    for number in range(3):
+        for type_ in ("signed_out", "signed_in"):
+            story.event(3, type_, identifiers=(COOKIE,), source="web", event_id=f"{type_}-{number}")
+    shown = [row.trigger_id for row in story.triggers(channel="web")]
+    assert len(shown) == len(set(shown)) == 4
+
+
 def test_an_event_from_before_the_sign_out_doesnt_sign_in_again() -> None:
     story = member().account(2, 10)
     story.event(HOUR, "signed_out", identifiers=(COOKIE,), source="web")

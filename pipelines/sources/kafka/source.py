@@ -24,6 +24,9 @@ from schemas.settings import Kafka
 
 FETCHED_KBYTES = 16_384
 """What librdkafka holds for a lane beyond what the lane holds itself."""
+FETCH_BYTES_MIN = 200_000
+"""Less than this waits a fifth of a tick at the broker for more: a request for each record would
+keep broker and client busy."""
 SLEEP_MS_MAX = 500
 
 
@@ -104,7 +107,8 @@ def consumer_options(kafka: Kafka, client_options: dict[str, Any]) -> dict[str, 
     """librdkafka's properties of a lane: a deployment may tune it, not change what it promises."""
     tuned = {
         "isolation.level": "read_committed",
-        "fetch.wait.max.ms": max(10, min(500, kafka.tick_ms)),
+        "fetch.wait.max.ms": max(10, min(500, kafka.tick_ms // 5)),
+        "fetch.min.bytes": FETCH_BYTES_MIN,
         "queued.min.messages": 2 * kafka.batch_records,
         "queued.max.messages.kbytes": FETCHED_KBYTES,
         "fetch.queue.backoff.ms": 10,
