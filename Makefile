@@ -18,11 +18,11 @@ KAFKA_PORT   ?= 9092
 USABLE  := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 INTACT  := import sys, pip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 
-.PHONY: help demo kafka kafka-demo test check format lock clean
+.PHONY: help demo kafka kafka-demo kafka-faults test check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 21
 
 demo: $(READY) ## set up and run a year of a grocer's loyalty data through the pipeline
 	$(BIN)/kizuna demo --output $(OUTPUT)
@@ -32,6 +32,9 @@ kafka: $(READY) ## fetch Kafka with Maven, once, and run a broker on loopback un
 
 kafka-demo: $(READY) ## events through a real Kafka: producers, two processes, a channel consumer
 	$(BIN)/kizuna kafka-demo --output $(KAFKA_OUTPUT)
+
+kafka-faults: $(READY) ## kill, suspend and restart everything under a live run, and compare (8 minutes)
+	$(BIN)/python tests/faults/kafka_fault_run.py
 
 test: $(READY) ## set up and run every test; those on Kafka where Java and Maven are
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 10 $(ARGS)

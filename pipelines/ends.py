@@ -24,7 +24,6 @@ from sinks.duckdb.sink import WarehouseSink
 from sinks.files import output_files
 from transforms.decode import Decoder
 
-
 FLUSH_SECONDS = 1.0
 """How old the warehouse is at most, live."""
 

@@ -217,3 +217,13 @@ def test_what_a_surface_shows_is_the_members_row(history: list[tuple[str, int]])
     for trigger in story.triggers():
         if "available" in trigger.data and trigger.data["available"] is not None:
             assert trigger.data["available"] == by_version[trigger.state_version].available
+
+
+def test_a_case_that_is_told_again_is_not_shown_again() -> None:
+    story = member().account(2, 10)
+    for at in (3, HOUR):
+        for type_ in ("case_opened", "case_closed"):
+            payload = Case(case_id="c-1")
+            told = 3 if type_ == "case_opened" else 4
+            story.event(at, type_, payload, occurred=told, event_id=type_)
+    assert len(story.triggers(channel="service")) == 1

@@ -283,6 +283,16 @@ def test_money_is_taken_once_also_with_other_identifiers():
     assert [row.kind for row in rows if row.table == "identity_notices"] == ["duplicate"]
 
 
+def test_an_event_with_only_a_member_id_counts_once_within_the_hour() -> None:
+    again = [
+        event("v1", "opened", 0, "member_id:m-1", known_at=at, trigger_id="t", channel="push")
+        for at in (0, HOUR // 2, 3 * HOUR)
+    ]
+    attributed, rows = stitch(again)
+    assert len(attributed) == 2, "after the hour nobody remembers"
+    assert [row.kind for row in rows if row.table == "identity_notices"] == ["duplicate"]
+
+
 def test_the_same_id_with_other_content_is_quarantined_and_the_first_wins():
     first = sale("s", 0, "member_id:m1", transaction="T")
     other = msgspec.structs.replace(

@@ -87,7 +87,8 @@ class Decide:
         if event.type in FEEDBACK:
             take_feedback(turn, event)
         self._news(turn, event.type, event)
-        if event.type in self.rules.moments:
+        repeated = event.type == "case_opened" and not changed
+        if event.type in self.rules.moments and not repeated:
             show_moments(turn, event)
         if new_address or event.type == "signed_in":
             keep_current(turn)

@@ -76,7 +76,7 @@ def _case(state: DecideState, event: Event) -> bool:
     assert isinstance(payload, Case)
     opened = event.type == "case_opened"
     known = state.cases.get(payload.case_id)
-    if known is not None and (known.at, not known.is_open) > (event.occurred_at, not opened):
+    if known is not None and (known.at, not known.is_open) >= (event.occurred_at, not opened):
         return False
     state.cases[payload.case_id] = SupportCase(is_open=opened, at=event.occurred_at)
     if len(state.cases) > CASES_MAX:

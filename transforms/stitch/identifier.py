@@ -29,8 +29,8 @@ from transforms.stitch.ownership import (
     until,
 )
 from transforms.stitch.path import Paths, step_on
+from transforms.stitch.seen import seen_before
 
-MINUTE_MS = 60_000
 WEEK_MS = 7 * DAY_MS
 
 TWO_OWNERS: dict[str, Callable[[Ownership, int, int], tuple[str, ...]]] = {
@@ -106,7 +106,8 @@ class Identifier:
     def _visit(self, state: IdentifierState, climb: Climb, now: int) -> Iterable[Output]:
         event = climb.event
         own = not climb.climbing and climb.reason != "receipt"
-        if own and not climb.side and self._seen_before(state, event, now):
+        minutes = self._ladder.browse_duplicate_minutes
+        if own and not climb.side and seen_before(state.seen, event, now, minutes):
             return (self._notice(state, event, "duplicate", "seen within the hour", now),)
         outputs: list[Output] = []
         if own and event.type == "signed_out":
@@ -135,19 +136,6 @@ class Identifier:
             return outputs
         outputs.extend(self._wait(state, climb, now))
         return outputs
-
-    def _seen_before(self, state: IdentifierState, event: Event, now: int) -> bool:
-        """A browsing event that was known within the hour; its id is remembered."""
-        if EVENT_TYPES[event.type].money:
-            return False
-        key = f"{event.source}/{event.event_id}"
-        if key in state.seen:
-            return True
-        oldest = now - self._ladder.browse_duplicate_minutes * MINUTE_MS
-        if state.seen and next(iter(state.seen.values())) < oldest:
-            state.seen = {seen: at for seen, at in state.seen.items() if at >= oldest}
-        state.seen[key] = now
-        return False
 
     def _link(self, state: IdentifierState, climb: Climb, now: int) -> Iterable[Output]:
         """Leave a link to the strongest identifier of the event, and release what waited for it."""

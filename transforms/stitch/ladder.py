@@ -17,5 +17,5 @@ def rungs(ladder: Ladder, seal: Callable[[bytes], bytes]) -> list[Operator[Any]]
         Enter(ladder, seal),
         Receipt(ladder),
         *(Identifier(ladder, rung) for rung in ladder.rungs),
-        Member(),
+        Member(ladder),
     ]

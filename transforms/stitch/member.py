@@ -2,7 +2,8 @@
 
 In: climbs that visit `"member_id:<id>"`. Out: the event, attributed, to accrue; a row
 that says whose it is and why; a conflict where a weaker identifier on the event
-belongs to another member.
+belongs to another member. An event that comes again, with nothing but the member's id on it, goes
+no further.
 """
 
 from collections.abc import Iterable
@@ -11,13 +12,18 @@ import msgspec
 
 from schemas.flow import Attributed, Climb, Message, Output, Send
 from schemas.identity import EventOwner, IdentityNotice
+from schemas.ladder import Ladder
 from transforms.stitch.enter import nobody
+from transforms.stitch.seen import seen_before
 
 _PREFIX = len("member_id:")
 
 
 class MemberState(msgspec.Struct, kw_only=True):
-    """Nothing is remembered of a member here yet."""
+    """What is remembered of a member here."""
+
+    seen: dict[str, int] = {}
+    """Events that named the member, and when they were known, ms UTC."""
 
 
 class Member:
@@ -25,6 +31,9 @@ class Member:
 
     name = "member"
     state = MemberState
+
+    def __init__(self, ladder: Ladder) -> None:
+        self._ladder = ladder
 
     def initial(self, key: str) -> MemberState:
         return MemberState()
@@ -37,6 +46,19 @@ class Member:
         if climb.ambiguous or climb.rest:
             return (nobody(event, climb.rung or self.name, "held_ambiguous", now),)
         member_id = climb.visit[_PREFIX:]
+        minutes = self._ladder.browse_duplicate_minutes
+        own = not climb.climbing and not climb.reason
+        if own and seen_before(state.seen, event, now, minutes):
+            return (
+                IdentityNotice(
+                    kind="duplicate",
+                    identifier=climb.visit,
+                    detail="seen within the hour",
+                    source=event.source,
+                    event_id=event.event_id,
+                    known_at=now,
+                ),
+            )
         reason = climb.reason or "member_id"
         rung = climb.rung or self.name
         outputs: list[Output] = [
@@ -76,4 +98,4 @@ class Member:
         return ()
 
     def is_idle(self, state: MemberState) -> bool:
-        return True
+        return not state.seen
