@@ -25,8 +25,8 @@ from schemas.settings import Settings
 
 DEFAULTS = Path(__file__).with_name("default.yaml")
 PREFIX = "KIZUNA_"
-OTHERS = (*SECRETS, "KIZUNA_METRICS_HOST")
-"""Variables of ours that aren't settings."""
+OTHERS = (*SECRETS, "KIZUNA_METRICS_HOST", "KIZUNA_TEST_", "KIZUNA_FAULTS_")
+"""How variables of ours begin that aren't settings."""
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +94,7 @@ def _texts(
     if file is not None:
         yield "", str(file), []
     for variable in sorted(environ):
-        if not variable.startswith(PREFIX) or variable in OTHERS:
+        if not variable.startswith(PREFIX) or variable.startswith(OTHERS):
             continue
         path = variable[len(PREFIX) :].lower().split("__")
         if path[0] in Settings.__struct_fields__:
