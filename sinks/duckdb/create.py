@@ -38,7 +38,7 @@ def open_warehouse(path: Path) -> duckdb.DuckDBPyConnection:
     give_up_at = time.monotonic() + READER_SECONDS
     while True:
         try:
-            return duckdb.connect(str(path), config={"threads": 1, "checkpoint_threshold": "256MB"})
+            return duckdb.connect(str(path), config={"threads": 1, "checkpoint_threshold": "1GB"})
         except duckdb.IOException as error:
             if "lock" not in str(error) or time.monotonic() > give_up_at:
                 raise

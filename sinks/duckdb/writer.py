@@ -6,7 +6,9 @@ tables get every row, numbered by `_seq`; of a keyed table's rows the highest `v
 stays, the later one of two equals, so writing rows again changes nothing.
 """
 
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -60,6 +62,9 @@ class Writer:
         self.position = position
 
     def close(self) -> None:
+        """Fold the log into the file, with all cores: the dataflow has ended."""
+        with suppress(duckdb.Error):  # whoever serves readers has locked the configuration
+            self._con.execute(f"SET threads = {os.cpu_count() or 1}")
         self._con.close()
 
     def _execute(self, sql: str, incoming: pa.Table) -> None:
