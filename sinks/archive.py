@@ -27,6 +27,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from schemas.archive import archive_schema
 from schemas.codec import ArchiveBatch
 from sinks.avro_encoding import EventEncoder, encode_block
+from sinks.parts import own_part
 from sinks.position import refuse_if_behind, sync_directory
 
 BLOCK_BYTES: Final = 65_536
@@ -71,13 +72,7 @@ class ArchiveSink(FixedPartitionedSink[ArchiveBatch, ArchivePosition]):
         return list(self._index)
 
     def part_fn(self, item_key: str) -> int:
-        """Its own partition for each lane: the engine indexes the sorted list of partitions."""
-        try:
-            return self._index[item_key]
-        except KeyError:
-            raise KeyError(
-                f"{item_key!r}: must be a lane; got none of {', '.join(self._index)}"
-            ) from None
+        return own_part(self._index, item_key, "a lane")
 
     def build_part(
         self, step_id: str, for_part: str, resume_state: ArchivePosition | None

@@ -21,6 +21,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from schemas.decisions import CHANNELS, Trigger
 from schemas.flow import Row
 from schemas.refusals import Quarantined
+from sinks.parts import own_part
 from sinks.position import refuse_if_behind, sync_directory
 from sinks.row_batch import RowBatch
 
@@ -69,13 +70,7 @@ class JsonLinesSink(FixedPartitionedSink[RowBatch, int]):
         return list(self._paths)
 
     def part_fn(self, item_key: str) -> int:
-        """Its own partition for each key: the engine indexes the sorted list of partitions."""
-        try:
-            return self._index[item_key]
-        except KeyError:
-            raise KeyError(
-                f"{item_key!r}: must be a file key; got none of {', '.join(self._paths)}"
-            ) from None
+        return own_part(self._index, item_key, "a file key")
 
     def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> "JsonLinesFile":
         return JsonLinesFile(self._paths[for_part], resume_state)

@@ -22,6 +22,7 @@ from sinks.kafka.read_back import ends_of, read_back
 from sinks.kafka.recorded import Positions
 from sinks.kafka.records import record_of
 from sinks.kafka.routes import NEWEST_COUNTS, OUTPUT_TOPICS
+from sinks.parts import own_part
 from sinks.row_batch import RowBatch
 
 ObserveLatency = Callable[[float], None]
@@ -67,13 +68,7 @@ class TopicsSink(FixedPartitionedSink[RowBatch, Positions]):
         return list(OUTPUT_TOPICS)
 
     def part_fn(self, item_key: str) -> int:
-        """Its own partition for each topic: the engine indexes the sorted list of partitions."""
-        try:
-            return self._index[item_key]
-        except KeyError:
-            raise KeyError(
-                f"{item_key!r}: must be an output topic; got none of {', '.join(OUTPUT_TOPICS)}"
-            ) from None
+        return own_part(self._index, item_key, "an output topic")
 
     def build_part(
         self, step_id: str, for_part: str, resume_state: Positions | None

@@ -294,7 +294,7 @@ def test_refused_bytes_open_again(refused, quarantined):
         if fate in FATES:
             continue
         sealed = quarantined[f"pos.jsonl:{position(number)}"][3]
-        opened = seal.open(sealed)
+        opened = seal.unseal(sealed)
         sent = lines[position(number)] + b"\n"
         if fate in ("conflicting_duplicate", "too_old"):
             kept, whole = json.loads(opened), json.loads(sent)
@@ -305,7 +305,7 @@ def test_refused_bytes_open_again(refused, quarantined):
         else:
             assert opened == sent, what
         with pytest.raises(ValueError, match="another key"):
-            Seal(bytes(64)).open(sealed)
+            Seal(bytes(64)).unseal(sealed)
 
 
 def test_file_and_table_agree(refused, warehouse):

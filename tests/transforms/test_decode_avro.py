@@ -126,7 +126,7 @@ def test_quarantine_keeps_an_avro_record_as_the_json_that_replays_it() -> None:
     (read,) = through_avro(event_schemas()["sale"], [record("sale") | {"market": "mars"}])
     refused = decode(read)
     assert isinstance(refused, Quarantined)
-    raw = Decoder(SETTINGS).open(refused.raw)
+    raw = Decoder(SETTINGS).unseal(refused.raw)
     assert decode(raw) == refused
     repaired = decode(raw.replace(b'"mars"', b'"us"'))
     assert repaired == decode(record("sale"))

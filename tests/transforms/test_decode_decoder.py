@@ -389,16 +389,16 @@ def test_quarantine_keeps_the_bytes_encrypted_and_says_whose_they_are() -> None:
     assert (first.source, first.event_id[:4]) == ("web", "for ")
     assert "ana" not in first.event_id
     assert b"Ana@Example.com" not in first.raw
-    assert Decoder(SETTINGS).open(first.raw) == raw
+    assert Decoder(SETTINGS).unseal(first.raw) == raw
     other = msgspec.structs.replace(SETTINGS, quarantine_key=bytes(64))
     with pytest.raises(ValueError, match="another key"):
-        Decoder(other).open(first.raw)
+        Decoder(other).unseal(first.raw)
 
 
 def test_of_a_record_that_is_too_large_the_beginning_is_kept() -> None:
     decoded = decode(b"x" * 30_000)
     assert isinstance(decoded, Quarantined)
-    assert Decoder(SETTINGS).open(decoded.raw) == b"x" * 20_000
+    assert Decoder(SETTINGS).unseal(decoded.raw) == b"x" * 20_000
     assert (decoded.source, decoded.event_id) == (None, None)
 
 
@@ -607,7 +607,7 @@ def test_no_bytes_raise(raw: bytes) -> None:
     decoder.received_at(raw)
     decoded = decoder.decode(raw, partition="f", offset=0, known_at=AT)
     assert isinstance(decoded, Quarantined)
-    assert decoder.open(decoded.raw) == raw
+    assert decoder.unseal(decoded.raw) == raw
 
 
 @settings(max_examples=100, deadline=None)

@@ -134,9 +134,9 @@ class Decoder:
         self.counts.quarantined[refusal.reason] += 1
         return self._quarantine.row(raw or as_text(record), partition, offset, known_at, refusal)
 
-    def open(self, sealed: bytes) -> bytes:
+    def unseal(self, sealed: bytes) -> bytes:
         """The record of a quarantine row's `raw`."""
-        return self._quarantine.open(sealed)
+        return self._quarantine.unseal(sealed)
 
     def _event(
         self,

@@ -27,9 +27,9 @@ class Quarantine:
         self._seal = Seal(settings.quarantine_key)
         self._redact = redact
 
-    def open(self, sealed: bytes) -> bytes:
+    def unseal(self, sealed: bytes) -> bytes:
         """The record of a row's `raw`; ValueError under another key."""
-        return self._seal.open(sealed)
+        return self._seal.unseal(sealed)
 
     def row(
         self, raw: bytes, partition: str, offset: int, known_at: int, refusal: Refusal

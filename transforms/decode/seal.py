@@ -19,7 +19,7 @@ class Seal:
     def close(self, raw: bytes) -> bytes:
         return self._cipher.encrypt(_FORMAT + raw, None)
 
-    def open(self, sealed: bytes) -> bytes:
+    def unseal(self, sealed: bytes) -> bytes:
         """The bytes again; ValueError under another key, or if they were changed."""
         try:
             return self._cipher.decrypt(sealed, None)[len(_FORMAT) :]
