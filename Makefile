@@ -50,8 +50,8 @@ format: $(READY) ## format, and fix what the linter can fix
 
 lock: $(READY) ## pin the newest versions that pyproject.toml allows, for Python 3.10 to 3.12
 	$(PIP) install uv
-	@echo "# Made by 'make lock' from pyproject.toml with the extras demo, live and dev. Don't edit." > requirements.new
-	$(BIN)/uv pip compile pyproject.toml --extra demo --extra dev --extra live --upgrade --quiet \
+	@echo "# Made by 'make lock' from pyproject.toml with the extras batch, demo, dev, live and quality. Don't edit." > requirements.new
+	$(BIN)/uv pip compile pyproject.toml --extra batch --extra demo --extra dev --extra live --extra quality --upgrade --quiet \
 	  --universal --python-version 3.10 --no-python-downloads --generate-hashes \
 	  --no-header --no-annotate --no-emit-index-url >> requirements.new
 	mv requirements.new requirements.lock

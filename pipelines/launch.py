@@ -31,7 +31,8 @@ from pipelines.plan import Plan
 from pipelines.processes import RunRefused, Worker, exclusive, free_addresses, watch
 from pipelines.sources import journal as journals
 from pipelines.sources.alignment import Alignment
-from pipelines.sources.files import check_order, part_name
+from pipelines.sources.file_stamps import check_order
+from pipelines.sources.files import part_name
 from pipelines.sources.records import BATCH_BYTES
 from sinks.duckdb.create import create_warehouse
 from sinks.duckdb.runs import Run, end_run, latest_run, start_run

@@ -19,7 +19,7 @@ from pipelines.interpreter import settle_garbage_collector
 from pipelines.loyalty import loyalty
 from pipelines.plan import Plan
 from pipelines.processes import REFUSED
-from pipelines.sources.files import InputOutOfOrder
+from pipelines.sources.file_stamps import InputOutOfOrder
 from pipelines.sources.kafka.lost import LogLost, TopicsMissing
 from pipelines.sources.kafka.promises import PromisesDamaged
 

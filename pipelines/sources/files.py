@@ -1,9 +1,7 @@
 """Files as partitions: each is read in order, stamped with known_at, and aligned with the others.
 
 In: files of JSON Lines or Avro. Out: batches of raw records, each with the partition's
-watermark. `known_at` is the running maximum of `received_at` along the file: a function
-of the file alone. What the archive wrote keeps the known_at, partition and offset that it was
-archived with, so that reading it gives what the run that wrote it gave.
+watermark.
 """
 
 from collections.abc import Callable
@@ -14,18 +12,13 @@ import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from pipelines.sources.alignment import AHEAD_MS, Ahead, Alignment
+from pipelines.sources.file_stamps import FileStamps
 from pipelines.sources.journal import Generation, InputFile
 from pipelines.sources.raw import Raw, RawBatch, Record
-from pipelines.sources.records import BATCH_BYTES, Archived, open_records
+from pipelines.sources.records import BATCH_BYTES, open_records
 from sinks.archive import begins_at
 
-OUT_OF_ORDER_MS = 3_600_000
 PAUSE = timedelta(milliseconds=5)
-
-
-class InputOutOfOrder(Exception):
-    """A file whose records are more than an hour out of order of `received_at`, or an archive
-    whose records are out of order of `known_at` at all."""
 
 
 class FilePosition(msgspec.Struct, kw_only=True, frozen=True):
@@ -55,7 +48,6 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
         ends_at: int | None,
         batch_bytes: int,
     ) -> None:
-        self._name = file.name
         self._part = part
         self._upstream = upstream
         self._size = file.size
@@ -64,12 +56,15 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
         )
         self._begins_at = 0 if resume.count else begins_at(Path(file.path))
         self._announced = not self._begins_at
-        self._known_at = max(resume.known_at, self._begins_at)
-        self._latest_received_at = max(resume.received_at, self._begins_at)
+        self._stamps = FileStamps(
+            file.name,
+            received_at,
+            bound_at,
+            known_at=max(resume.known_at, self._begins_at),
+            latest=max(resume.received_at, self._begins_at),
+        )
         self._alignment = alignment
         self._ahead = Ahead()
-        self._received_at = received_at
-        self._bound_at = bound_at
         self._ends_at = ends_at
         self._closed = False
         self._paused = False
@@ -82,7 +77,9 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
             self._announced = True
             return [self._batch([])]
         slowest = self._alignment.slowest()
-        self._paused = self._is_early(slowest) or not self._ahead.may_read(self._known_at, slowest)
+        self._paused = self._is_early(slowest) or not self._ahead.may_read(
+            self._stamps.known_at, slowest
+        )
         if self._paused:
             return []
         first = self._records.count
@@ -90,11 +87,11 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
         if not raw:
             self._closed = True
             if self._ends_at is not None:
-                self._known_at = max(self._known_at, self._ends_at)
+                self._stamps.known_at = max(self._stamps.known_at, self._ends_at)
             self._publish()
             return [self._batch([], closed=True)]
-        records = [self._raw(record, number) for number, record in enumerate(raw, first)]
-        self._ahead.add(self._known_at, len(records))
+        records = self._stamps.stamped(raw, first)
+        self._ahead.add(self._stamps.known_at, len(records))
         self._publish()
         return [self._batch(records)]
 
@@ -110,47 +107,19 @@ class FilePartition(StatefulSourcePartition[RawBatch, FilePosition]):
         return FilePosition(
             position=self._records.position,
             count=self._records.count,
-            known_at=self._known_at,
-            received_at=self._latest_received_at,
+            known_at=self._stamps.known_at,
+            received_at=self._stamps.latest,
         )
 
     def _batch(self, records: list[Raw], closed: bool = False) -> RawBatch:
         return RawBatch(
-            upstream=self._upstream, records=records, mark_at=self._known_at, closed=closed
+            upstream=self._upstream, records=records, mark_at=self._stamps.known_at, closed=closed
         )
-
-    def _raw(self, record: Record, number: int) -> Raw:
-        if type(record) is Archived:
-            event = record.event
-            known_at = self._archived_at(record.known_at, number)
-            return (event.partition, event.offset, known_at, None, self._bound_at, event)
-        return (self._name, number, self._stamp(record, number), None, self._bound_at, record)
-
-    def _archived_at(self, known_at: int, number: int) -> int:
-        """known_at as archived; later only where an earlier generation had come further."""
-        if known_at < self._latest_received_at:
-            raise InputOutOfOrder(archive_out_of_order(self._name, number))
-        self._latest_received_at = known_at
-        self._known_at = max(self._known_at, known_at)
-        return self._known_at
-
-    def _stamp(self, record: Record, number: int) -> int:
-        """known_at of a record. A clock that can't be read or is beyond the bound moves nothing."""
-        received_at = self._received_at(record)
-        if received_at is None or received_at > self._bound_at:
-            return self._known_at
-        behind = self._latest_received_at - received_at
-        if behind > OUT_OF_ORDER_MS:
-            raise InputOutOfOrder(out_of_order(self._name, number, behind))
-        if behind < 0:
-            self._latest_received_at = received_at
-            self._known_at = max(self._known_at, received_at)
-        return self._known_at
 
     def _publish(self) -> None:
         read = self._size if self._closed else self._records.position
         self._alignment.publish(
-            self._part, self._known_at, self._records.count, read, finished=self._closed
+            self._part, self._stamps.known_at, self._records.count, read, finished=self._closed
         )
 
 
@@ -194,46 +163,6 @@ class FileSource(FixedPartitionedSource[RawBatch, FilePosition]):
             ends_at=self._ends_at,
             batch_bytes=self._batch_bytes,
         )
-
-
-def check_order(
-    file: InputFile, received_at: Callable[[Record], int | None], bound_at: int
-) -> str | None:
-    """What is wrong with a file's order, before anything of it is read; None: nothing."""
-    records, latest = open_records(Path(file.path), size=file.size), begins_at(Path(file.path))
-    while batch := records.read():
-        first = records.count - len(batch)
-        for number, record in enumerate(batch, first):
-            if type(record) is Archived:
-                if record.known_at < latest:
-                    return archive_out_of_order(file.path, number)
-                latest = record.known_at
-                continue
-            at = received_at(record)
-            if at is None or at > bound_at:
-                continue
-            if latest - at > OUT_OF_ORDER_MS:
-                return out_of_order(file.path, number, latest - at)
-            latest = max(latest, at)
-    return None
-
-
-def out_of_order(path: str, number: int, behind_ms: int) -> str:
-    """The message for a record that is too far behind those before it."""
-    remedy = "write it again in order" if path.endswith(".avro") else f"run: kizuna sort {path}"
-    return (
-        f"{path}: record {number + 1}: must be in order of received_at, give or take an hour; got "
-        f"one that is {behind_ms / 3_600_000:.1f} hours behind; {remedy}"
-    )
-
-
-def archive_out_of_order(path: str, number: int) -> str:
-    """The message for a record of an archive that comes before the one it follows."""
-    return (
-        f"{path}: record {number + 1}: must be in order of known_at, as an archive is written; got "
-        "one that is earlier than the one before it or than the file's name says; put back the "
-        "file as it was written"
-    )
 
 
 def part_name(generation: Generation, file: InputFile) -> str:

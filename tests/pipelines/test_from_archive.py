@@ -16,7 +16,8 @@ from pipelines.key_groups import ARCHIVE, Fanout
 from pipelines.launch import RunOptions, RunSummary, run
 from pipelines.processes import RunRefused
 from pipelines.sources.alignment import Alignment
-from pipelines.sources.files import FilePartition, FilePosition, check_order
+from pipelines.sources.file_stamps import check_order
+from pipelines.sources.files import FilePartition, FilePosition
 from pipelines.sources.journal import InputFile, find_inputs
 from pipelines.sources.raw import Raw, RawBatch
 from schemas.codec import ArchiveBatch

@@ -8,7 +8,8 @@ import pytest
 
 from pipelines.sources import journal
 from pipelines.sources.alignment import AHEAD_MS, AHEAD_RECORDS, Ahead, Alignment
-from pipelines.sources.files import FilePartition, FilePosition, InputOutOfOrder
+from pipelines.sources.file_stamps import InputOutOfOrder
+from pipelines.sources.files import FilePartition, FilePosition
 from pipelines.sources.journal import InputChanged, InputFile
 from pipelines.sources.records import open_records
 
