@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from config.deployment import Deployment, load_deployment
 from config.secret_keys import decode_settings
@@ -15,6 +16,7 @@ from transforms.accrue.check import check_programme
 from transforms.decide import Decide, check_journeys
 from transforms.decode import Decoder
 from transforms.decode.seal import Seal
+from transforms.operator import Operator
 from transforms.score import Score
 from transforms.stitch.ladder import rungs
 
@@ -26,11 +28,26 @@ def read_configuration(folder: Path) -> Deployment:
     )
 
 
+def stitch_operators(deployment: Deployment) -> list[Operator[Any]]:
+    """The rungs of the ladder, weakest first."""
+    return rungs(deployment.ladder, Seal(deployment.secrets.quarantine_key).close)
+
+
+def member_operators(deployment: Deployment) -> tuple[Accrue, Score, Decide]:
+    """What follows once an event's member is known, in order."""
+    return (
+        Accrue(Programmes(deployment.programmes)),
+        Score(deployment.models),
+        Decide(deployment.journeys, deployment.conversation),
+    )
+
+
 def assemble(plan: Plan) -> Parts:
     """The parts of one worker's dataflow."""
     deployment = read_configuration(Path(plan.config))
     settings = deployment.settings
     decoder = Decoder(decode_settings(settings, deployment.secrets))
+    accrue, score, decide = member_operators(deployment)
     if plan.generation is None:
         ends = live(plan, deployment, decoder)
     else:
@@ -41,10 +58,10 @@ def assemble(plan: Plan) -> Parts:
         decode=decode_records(
             decoder, Fanout(["event"], settings.key_groups), archives=ends.archive is not None
         ),
-        rungs=rungs(deployment.ladder, Seal(deployment.secrets.quarantine_key).close),
-        accrue=Accrue(Programmes(deployment.programmes)),
-        score=Score(deployment.models),
-        decide=Decide(deployment.journeys, deployment.conversation),
+        rungs=stitch_operators(deployment),
+        accrue=accrue,
+        score=score,
+        decide=decide,
         groups=settings.key_groups,
         outputs=ends.outputs,
         archive=ends.archive,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from pipelines import metrics
 from pipelines.key_groups import ARCHIVE, ROWS, Fanout, Routed, together
-from pipelines.sources.raw import RawBatch
+from pipelines.sources.raw import Raw, RawBatch
 from schemas.codec import ArchiveBatch
 from schemas.events import Event
 from schemas.flow import Climb, Message
@@ -21,24 +21,7 @@ def decode_records(
     def decode(batches: list[RawBatch]) -> list[Routed]:
         routed: list[Routed] = []
         for batch in batches:
-            rows: list[Quarantined] = []
-            events: list[tuple[int, Event]] = []
-            for partition, offset, known_at, received_default, bound_at, record in batch.records:
-                if isinstance(record, Event):
-                    events.append((known_at, record))
-                    continue
-                decoded = decoder.decode(
-                    record,
-                    partition=partition,
-                    offset=offset,
-                    known_at=known_at,
-                    received_default=received_default,
-                    bound_at=bound_at,
-                )
-                if isinstance(decoded, Quarantined):
-                    rows.append(decoded)
-                else:
-                    events.append((known_at, decoded))
+            events, rows = decode_all(decoder, batch.records)
             late = sum(known_at - event.occurred_at > metrics.LATE_MS for known_at, event in events)
             if late:
                 metrics.LATE_RECORDS.labels("decode").inc(late)
@@ -52,6 +35,31 @@ def decode_records(
         return together(routed)
 
     return decode
+
+
+def decode_all(
+    decoder: Decoder, records: list[Raw]
+) -> tuple[list[tuple[int, Event]], list[Quarantined]]:
+    """Each record's event with its known_at, ms UTC, and the rows of those that were refused."""
+    events: list[tuple[int, Event]] = []
+    refused: list[Quarantined] = []
+    for partition, offset, known_at, received_default, bound_at, record in records:
+        if isinstance(record, Event):
+            events.append((known_at, record))
+            continue
+        decoded = decoder.decode(
+            record,
+            partition=partition,
+            offset=offset,
+            known_at=known_at,
+            received_default=received_default,
+            bound_at=bound_at,
+        )
+        if isinstance(decoded, Quarantined):
+            refused.append(decoded)
+        else:
+            events.append((known_at, decoded))
+    return events, refused
 
 
 def enter(event: Event, known_at: int) -> Message:

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 Record = Any
-"""bytes: JSON; dict: an Avro record; Event: one that was decoded before, from an archive; anything
-else is refused by decode."""
+"""bytes: JSON; dict: an Avro record; Traced: one of these with its trace context; Event: one that
+was decoded before, from an archive; anything else is refused by decode."""
 
 Raw = tuple[str, int, int, int | None, int, Record]
 """partition, offset, known_at, received_at unless the record says another, the latest received_at

@@ -20,7 +20,7 @@ from pipelines import metrics
 from pipelines.sources.kafka.lane import Lane, LanePosition
 from pipelines.sources.kafka.lost import log_lost
 from pipelines.sources.kafka.stamped import Stamped
-from pipelines.sources.kafka.wire import Stalled, Wire
+from pipelines.sources.kafka.wire import Stalled, Wire, traced
 from pipelines.sources.raw import Record
 
 RESUMED_BELOW = 0.5
@@ -103,7 +103,7 @@ class Fetching:
             offset,
             None if kind == TIMESTAMP_NOT_AVAILABLE else timestamp,
             self._received_at(record),
-            record,
+            traced(record, message.headers()),
             size,
         ):
             self.bytes += size

@@ -9,7 +9,7 @@ answer, `Stalled` says that the same message must be tried again later.
 import io
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -17,6 +17,7 @@ import fastavro
 
 from pipelines.logs import Log
 from pipelines.sources.raw import Record
+from transforms.decode.trace_context import TRACEPARENT, Traced
 
 FRAME_BYTES = 5
 UNKNOWN_MAX = 10_000
@@ -37,6 +38,18 @@ class Stalled(Exception):
 def unreadable(why: str, value: bytes) -> bytes:
     """What decode quarantines as unreadable, with the reason and the bytes as they came."""
     return b"\x00not readable as Avro: " + why.encode() + b"\n" + value
+
+
+def traced(record: Record, headers: Iterable[tuple[str, bytes | str | None]] | None) -> Record:
+    """The record with its trace context, if a header says one; of several the last one counts."""
+    said: bytes | str | None = None
+    for name, value in headers or ():
+        if name == TRACEPARENT:
+            said = value
+    if not said:
+        return record
+    text = said if isinstance(said, str) else said.decode("ascii", "replace")
+    return Traced(record=record, traceparent=text)
 
 
 class Wire:

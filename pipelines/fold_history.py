@@ -1,0 +1,200 @@
+"""A history folded to a warehouse by Beam, and published once it is whole and found good.
+
+In: files of events, an archive, or a run's output folder. Out: `warehouse.duckdb` and a Parquet
+file a table under `tables/`. Nothing of an earlier rebuild in the same folder changes before the
+new one is complete and has passed its gate.
+"""
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineResult, PipelineState
+
+from pipelines.assemble import read_configuration
+from pipelines.foundation import config_hash
+from pipelines.history import History, find_history
+from pipelines.processes import RunRefused, exclusive
+from pipelines.rebuild import rebuild_pipeline
+from pipelines.sources.file_stamps import InputOutOfOrder
+from sinks.duckdb.create import create_warehouse
+from sinks.duckdb.gather import export, gather
+from sinks.duckdb.runs import Run, end_run, start_run
+
+GROUPS: Final = 64
+"""Key groups of a fold: a worker holds one of them at a time. The result doesn't depend on it."""
+LOCAL_RUNNERS: Final = (None, "DirectRunner", "FnApiRunner")
+UNFINISHED: Final = ".rebuilding"
+REJECTED: Final = "rejected"
+
+Gate = Callable[[Path], str]
+"""Given an unpublished warehouse: what forbids to publish it; empty: nothing."""
+
+
+class RebuildFailed(Exception):
+    """The runner gave up; the message is its own."""
+
+
+class NotPublished(Exception):
+    """The gate found the rebuilt warehouse wrong; the message says what."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RebuildOptions:
+    """`as_of`: as for a run, ms UTC. `workers`: processes of the local runner. `runner_args`: for
+    Beam, as its own options are written."""
+
+    inputs: Sequence[Path]
+    output: Path
+    config: Path
+    as_of: int | None = None
+    workers: int = 1
+    groups: int = GROUPS
+    runner_args: Sequence[str] = ()
+    gate: Gate | None = None
+
+
+@dataclass(kw_only=True)
+class RebuildSummary:
+    """What a rebuild did. `seconds`: by step."""
+
+    records: int = 0
+    refused: int = 0
+    rows: int = 0
+    files: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def rebuild(options: RebuildOptions) -> RebuildSummary:
+    """Fold the whole history; returns once the tables are published.
+
+    Raises ConfigError, RunRefused (it can't be done as asked), RebuildFailed (the runner failed)
+    or NotPublished (the gate said no; the tables are left under `rejected/`).
+    """
+    summary = RebuildSummary()
+    options.output.mkdir(parents=True, exist_ok=True)
+    _refuse_output_of_a_run(options.output)
+    with exclusive(options.output):
+        read_configuration(options.config)
+        history = find_history(options.inputs, options.as_of)
+        summary.files = len(history.files)
+        unfinished = options.output / UNFINISHED
+        shutil.rmtree(unfinished, ignore_errors=True)
+        parts, warehouse = unfinished / "parts", unfinished / "warehouse.duckdb"
+        parts.mkdir(parents=True)
+        create_warehouse(warehouse)
+        run_id = start_run(warehouse, _row(options, history))
+        with _timed(summary, "fold"):
+            _fold(options, history, parts, summary)
+        with _timed(summary, "gather"):
+            summary.rows = gather(parts, warehouse)
+            end_run(warehouse, run_id, ended_at=_now(), outcome="done", events=summary.records)
+            export(warehouse, unfinished / "tables")
+            shutil.rmtree(parts)
+        with _timed(summary, "gate"):
+            wrong = options.gate(warehouse) if options.gate is not None else ""
+        _move(unfinished, options.output / REJECTED if wrong else options.output)
+        if wrong:
+            raise NotPublished(wrong)
+    return summary
+
+
+class _timed:
+    """Notes how long a part of the work took."""
+
+    def __init__(self, summary: RebuildSummary, part: str) -> None:
+        self._summary = summary
+        self._part = part
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(self, *raised: object) -> None:
+        self._summary.seconds[self._part] = time.monotonic() - self._began
+
+
+def _fold(options: RebuildOptions, history: History, parts: Path, summary: RebuildSummary) -> None:
+    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    beam_options = PipelineOptions(_runner_flags(options))
+    local = beam_options.view_as(StandardOptions).runner in LOCAL_RUNNERS
+    pipeline = beam.Pipeline(runner=FnApiRunner() if local else None, options=beam_options)
+    rebuild_pipeline(
+        pipeline,
+        history,
+        config=options.config.resolve(),
+        groups=options.groups,
+        parts=parts.resolve(),
+    )
+    try:
+        result = pipeline.run()
+        state = result.wait_until_finish()
+    except Exception as failure:  # runners wrap what went wrong in exceptions of their own
+        raise _said_by_runner(str(failure)) from failure
+    if state != PipelineState.DONE:
+        raise RebuildFailed(f"the runner must end with DONE; got {state}")
+    summary.records = _counted(result, "records")
+    summary.refused = _counted(result, "refused")
+
+
+def _runner_flags(options: RebuildOptions) -> list[str]:
+    """Beam's own options; several local workers are processes, for threads share one core."""
+    flags = list(options.runner_args)
+    if options.workers > 1 and not any(f.startswith("--direct_running_mode") for f in flags):
+        flags += ["--direct_running_mode=multi_processing"]
+        flags += [f"--direct_num_workers={options.workers}"]
+    return flags
+
+
+def _said_by_runner(text: str) -> Exception:
+    """What a person can put right is told apart from what a runner may get wrong."""
+    marker = f"{InputOutOfOrder.__name__}: "
+    if marker in text:
+        return RunRefused("--input: " + text.split(marker, 1)[1].splitlines()[0])
+    return RebuildFailed(text.strip())
+
+
+def _counted(result: PipelineResult, name: str) -> int:
+    counters = result.metrics().query(beam.metrics.MetricsFilter().with_name(name))["counters"]
+    return sum(counter.result for counter in counters)
+
+
+def _refuse_output_of_a_run(output: Path) -> None:
+    if (output / "journal").exists() or (output / "recovery").exists():
+        raise RunRefused(
+            f"--output: must not be the output of a run, which a rebuild is compared with; got "
+            f"{output}; name a folder of its own"
+        )
+
+
+def _move(unfinished: Path, to: Path) -> None:
+    """Put the tables in place. A rebuild that was there before is gone the moment this begins."""
+    to.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(to / "tables", ignore_errors=True)
+    os.replace(unfinished / "warehouse.duckdb", to / "warehouse.duckdb")
+    os.replace(unfinished / "tables", to / "tables")
+    shutil.rmtree(unfinished)
+
+
+def _row(options: RebuildOptions, history: History) -> Run:
+    return Run(
+        generation=0,
+        started_at=_now(),
+        as_of=history.bound_at,
+        input="rebuild of " + ", ".join(map(str, options.inputs)),
+        workers=options.workers,
+        config_hash=config_hash(options.config),
+        kizuna_version=version("kizuna"),
+    )
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,90 @@
+"""The history that is folded anew: which files, from when, until when.
+
+In: files and folders of events, an archive, or the output folder of a run. Out: the files, each
+with the time at which it begins, and the bound on clocks. Of a run's output, what that run read
+is taken: the files of each of its generations, or its archive if it was live.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from pipelines.processes import RunRefused
+from pipelines.sources import journal as journals
+from pipelines.sources.journal import InputFile
+
+
+class HistoryFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file and the time before which nothing in it was known, ms UTC."""
+
+    file: InputFile
+    floor: int = 0
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """`bound_at`: clocks beyond it are wrong; `ends_at`: where time ends, if not with the files;
+    both ms UTC."""
+
+    files: list[HistoryFile]
+    bound_at: int
+    ends_at: int | None = None
+
+
+def find_history(inputs: Sequence[Path], as_of: int | None) -> History:
+    """The history in `inputs`. Raises RunRefused if there is none or a file has changed."""
+    journal = inputs[0] / "journal" / "generations.json" if len(inputs) == 1 else None
+    try:
+        if journal is not None and journal.is_file():
+            return _of_run(inputs[0], journal, as_of)
+        files = [HistoryFile(file=file) for file in journals.find_inputs(inputs)]
+    except journals.InputChanged as changed:
+        raise RunRefused(f"--input: {changed}") from changed
+    return _checked(inputs, files, _now() if as_of is None else as_of, as_of)
+
+
+def _of_run(output: Path, journal_path: Path, as_of: int | None) -> History:
+    journal = journals.load(journal_path, _now(), None)
+    if not journal.generations:
+        archive = output / "archive"
+        files = [HistoryFile(file=file) for file in journals.find_inputs([archive])]
+        return _checked([archive], files, _now() if as_of is None else as_of, as_of)
+    unfinished = [g.number for g in journal.generations if g.ended_at is None]
+    if unfinished:
+        raise RunRefused(
+            f"--input: must be the output of a run that has ended; {output} was left in the "
+            "middle of its input; run the same kizuna run again, it resumes"
+        )
+    files = []
+    for generation in journal.generations:
+        for file in generation.files:
+            files.append(HistoryFile(file=_unchanged(file), floor=generation.floor))
+    return _checked([output], files, journal.as_of if as_of is None else as_of, as_of)
+
+
+def _unchanged(file: InputFile) -> InputFile:
+    path = Path(file.path)
+    found = journals.find_inputs([path])[0] if path.is_file() else None
+    if found is None or (found.size, found.edges) != (file.size, file.edges):
+        said = "it is gone" if found is None else "its content is another"
+        raise RunRefused(
+            f"--input: {file.path}: must be as the run read it; {said}; put it back, or name the "
+            "events themselves"
+        )
+    return file
+
+
+def _checked(
+    inputs: Sequence[Path], files: list[HistoryFile], bound_at: int, ends_at: int | None
+) -> History:
+    if not files:
+        raise RunRefused(
+            "--input: must hold .jsonl or .avro files, or be the output folder of a run; got none "
+            f"in {', '.join(map(str, inputs))}"
+        )
+    return History(files=files, bound_at=bound_at, ends_at=ends_at)
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
