@@ -7,7 +7,9 @@ new one is complete and has passed its gate.
 
 import logging
 import os
+import shlex
 import shutil
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +20,12 @@ from typing import Final
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.runners.runner import PipelineResult, PipelineState
+from apache_beam.runners.runner import PipelineResult, PipelineRunner, PipelineState
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-from pipelines.assemble import read_configuration
+from pipelines.assemble import read_configuration, stitch_operators
 from pipelines.foundation import config_hash
-from pipelines.history import History, find_history
+from pipelines.history import History, NotPublished, RebuildFailed, find_history
 from pipelines.processes import RunRefused, exclusive
 from pipelines.rebuild import rebuild_pipeline
 from pipelines.sources.file_stamps import InputOutOfOrder
@@ -38,14 +41,6 @@ REJECTED: Final = "rejected"
 
 Gate = Callable[[Path], str]
 """Given an unpublished warehouse: what forbids to publish it; empty: nothing."""
-
-
-class RebuildFailed(Exception):
-    """The runner gave up; the message is its own."""
-
-
-class NotPublished(Exception):
-    """The gate found the rebuilt warehouse wrong; the message says what."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +103,17 @@ def rebuild(options: RebuildOptions) -> RebuildSummary:
     return summary
 
 
+def parts_expected(options: RebuildOptions) -> int:
+    """How many parts of the work a fold is about made of: a group of a step each."""
+    return (len(stitch_operators(read_configuration(options.config))) + 1) * options.groups
+
+
+def parts_finished(options: RebuildOptions) -> int:
+    """How many of them are done, as far as they left rows; may be asked while a fold runs."""
+    found = (options.output / UNFINISHED / "parts").glob("*/*.parquet")
+    return len({path.stem for path in found})
+
+
 class _timed:
     """Notes how long a part of the work took."""
 
@@ -124,9 +130,8 @@ class _timed:
 
 def _fold(options: RebuildOptions, history: History, parts: Path, summary: RebuildSummary) -> None:
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
-    beam_options = PipelineOptions(_runner_flags(options))
-    local = beam_options.view_as(StandardOptions).runner in LOCAL_RUNNERS
-    pipeline = beam.Pipeline(runner=FnApiRunner() if local else None, options=beam_options)
+    beam_options = PipelineOptions(list(options.runner_args), direct_num_workers=options.workers)
+    pipeline = beam.Pipeline(runner=_runner(options, beam_options), options=beam_options)
     rebuild_pipeline(
         pipeline,
         history,
@@ -138,28 +143,32 @@ def _fold(options: RebuildOptions, history: History, parts: Path, summary: Rebui
         result = pipeline.run()
         state = result.wait_until_finish()
     except Exception as failure:  # runners wrap what went wrong in exceptions of their own
-        raise _said_by_runner(str(failure)) from failure
+        raise _said_by_runner(failure) from failure
     if state != PipelineState.DONE:
         raise RebuildFailed(f"the runner must end with DONE; got {state}")
     summary.records = _counted(result, "records")
     summary.refused = _counted(result, "refused")
 
 
-def _runner_flags(options: RebuildOptions) -> list[str]:
-    """Beam's own options; several local workers are processes, for threads share one core."""
-    flags = list(options.runner_args)
-    if options.workers > 1 and not any(f.startswith("--direct_running_mode") for f in flags):
-        flags += ["--direct_running_mode=multi_processing"]
-        flags += [f"--direct_num_workers={options.workers}"]
-    return flags
+def _runner(options: RebuildOptions, beam_options: PipelineOptions) -> PipelineRunner | None:
+    """The local runner, unless another one is asked for. Several workers of it are processes of
+    ours, for threads would share one core."""
+    if beam_options.view_as(StandardOptions).runner not in LOCAL_RUNNERS:
+        return None
+    if options.workers == 1:
+        return FnApiRunner()
+    command = f"{shlex.quote(sys.executable)} -m pipelines.beam_worker"
+    return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
 
 
-def _said_by_runner(text: str) -> Exception:
-    """What a person can put right is told apart from what a runner may get wrong."""
-    marker = f"{InputOutOfOrder.__name__}: "
-    if marker in text:
-        return RunRefused("--input: " + text.split(marker, 1)[1].splitlines()[0])
-    return RebuildFailed(text.strip())
+def _said_by_runner(failure: Exception) -> Exception:
+    """What a person can put right is told apart from what a runner may get wrong; a runner of
+    several processes knows a worker's exception only as text."""
+    said, marker = str(failure), f"{InputOutOfOrder.__name__}: "
+    if isinstance(failure, InputOutOfOrder) or marker in said:
+        first_line = said.rpartition(marker)[2].splitlines()[0]
+        return RunRefused("--input: " + first_line.partition(" [while running")[0])
+    return RebuildFailed(said.strip())
 
 
 def _counted(result: PipelineResult, name: str) -> int:

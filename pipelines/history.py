@@ -11,9 +11,19 @@ from pathlib import Path
 
 import msgspec
 
+from pipelines import recovery
+from pipelines.loyalty import DECIDE_STEP
 from pipelines.processes import RunRefused
 from pipelines.sources import journal as journals
 from pipelines.sources.journal import InputFile
+
+
+class RebuildFailed(Exception):
+    """The runner gave up; the message is its own."""
+
+
+class NotPublished(Exception):
+    """The gate found the rebuilt warehouse wrong; the message says what."""
 
 
 class HistoryFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +59,8 @@ def _of_run(output: Path, journal_path: Path, as_of: int | None) -> History:
     if not journal.generations:
         archive = output / "archive"
         files = [HistoryFile(file=file) for file in journals.find_inputs([archive])]
-        return _checked([archive], files, _now() if as_of is None else as_of, as_of)
+        ends_at = _stopped_at(output) if as_of is None else as_of
+        return _checked([archive], files, ends_at, ends_at)
     unfinished = [g.number for g in journal.generations if g.ended_at is None]
     if unfinished:
         raise RunRefused(
@@ -60,7 +71,28 @@ def _of_run(output: Path, journal_path: Path, as_of: int | None) -> History:
     for generation in journal.generations:
         for file in generation.files:
             files.append(HistoryFile(file=_unchanged(file), floor=generation.floor))
-    return _checked([output], files, journal.as_of if as_of is None else as_of, as_of)
+    ended_at = max(generation.ended_at or 0 for generation in journal.generations)
+    if as_of is None:
+        return _checked([output], files, journal.as_of, ended_at - 1)
+    return _checked([output], files, as_of, as_of)
+
+
+def _stopped_at(output: Path) -> int:
+    """The last instant that a live run applied. Its groups stop at one mark, which is exclusive."""
+    states = recovery.positions(output / "recovery", DECIDE_STEP).values()
+    marks = {msgspec.msgpack.decode(state, type=_Marked).mark for state in states}
+    if len(marks) != 1:
+        raise RunRefused(
+            f"--input: must be the output of a run that was stopped, or --as-of be given; {output} "
+            "was left in the middle; run the same kizuna run --kafka again and stop it by SIGTERM"
+        )
+    return marks.pop() - 1
+
+
+class _Marked(msgspec.Struct):
+    """Of a key group's saved state: up to when it has come."""
+
+    mark: int
 
 
 def _unchanged(file: InputFile) -> InputFile:

@@ -28,6 +28,7 @@ READ_STEP = "loyalty.read"
 WAREHOUSE_STEP = "loyalty.warehouse"
 FILES_STEP = "loyalty.files"
 ARCHIVE_STEP = "loyalty.archive"
+DECIDE_STEP = "loyalty.decide"
 """Steps as the recovery store knows them."""
 
 

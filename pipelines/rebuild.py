@@ -4,6 +4,7 @@
 
 Every step is the pure operator of the live flow, grouped by key group and folded from the
 beginning of history to its end. Runners differ in how they group, not in what comes out.
+`pipelines.fold_history.rebuild` runs it and publishes what it made.
 """
 
 from collections.abc import Sequence

@@ -17,6 +17,7 @@ from scripts.commands.fit import fits
 from scripts.commands.flow import run, sort
 from scripts.commands.kafka_demo import kafka_demo
 from scripts.commands.produce import produce
+from scripts.commands.rebuild import PASSED_ON, rebuild
 from scripts.commands.schemas import schemas
 from scripts.commands.sql import sql
 from scripts.commands.topics import topics
@@ -36,6 +37,7 @@ app.command("demo")(demo)
 app.command("run")(run)
 app.command("generate")(generate)
 app.add_typer(imports, name="import")
+app.command("rebuild", context_settings=PASSED_ON)(rebuild)
 app.command("sort")(sort)
 app.command("consume")(consume)
 app.command("audit")(audit)
@@ -64,6 +66,7 @@ def main() -> None:
 def exit_code(error: Exception) -> int | None:
     """2: what was asked for can't be; 1: it failed on the way; None: a bug."""
     from config.problems import ConfigError  # noqa: PLC0415
+    from pipelines.history import NotPublished, RebuildFailed  # noqa: PLC0415
     from pipelines.processes import RunRefused, WorkerFailed  # noqa: PLC0415
     from scripts.consume import NotATrigger  # noqa: PLC0415
     from scripts.day.surfaces import SurfacesDisagree  # noqa: PLC0415
@@ -77,7 +80,9 @@ def exit_code(error: Exception) -> int | None:
     if isinstance(error, refused):
         return 2
     failed = WorkerFailed | SurfacesDisagree | NotATrigger | DeliveryFailed | NoBroker | OSError
-    return 1 if isinstance(error, failed) else None
+    if isinstance(error, failed | RebuildFailed | NotPublished):
+        return 1
+    return None
 
 
 if __name__ == "__main__":

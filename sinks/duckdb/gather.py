@@ -20,6 +20,7 @@ def gather(parts: Path, warehouse: Path) -> int:
     create_warehouse(warehouse)
     rows = 0
     con = duckdb.connect(str(warehouse), config={"preserve_insertion_order": False})
+    con.execute("SET enable_progress_bar = false")
     try:
         for table in _TABLES:
             if any((parts / table.name).glob("*.parquet")):
@@ -36,6 +37,7 @@ def export(warehouse: Path, folder: Path) -> None:
     """Every table of a warehouse as `<folder>/<table>.parquet`, without bookkeeping columns."""
     folder.mkdir(parents=True, exist_ok=True)
     con = duckdb.connect(str(warehouse), read_only=True)
+    con.execute("SET enable_progress_bar = false")
     try:
         for table in _TABLES:
             kept = ", ".join(f'"{c.name}"' for c in table.columns if not c.name.startswith("_"))
