@@ -18,7 +18,7 @@ KAFKA_PORT   ?= 9092
 USABLE  := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 INTACT  := import sys, pip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 
-.PHONY: help demo kafka kafka-demo kafka-faults test check format lock clean
+.PHONY: help demo kafka kafka-demo kafka-faults parity test check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -35,6 +35,9 @@ kafka-demo: $(READY) ## events through a real Kafka: producers, two processes, a
 
 kafka-faults: $(READY) ## kill, suspend and restart everything under a live run, and compare (8 minutes)
 	$(BIN)/python tests/faults/kafka_fault_run.py
+
+parity: $(READY) ## run and rebuild 4 million events and compare every row (an hour)
+	$(BIN)/python tests/parity_run.py
 
 test: $(READY) ## set up and run every test; those on Kafka where Java and Maven are
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 10 $(ARGS)

@@ -1,4 +1,4 @@
-"""The same history as a worse world would have delivered it.
+"""The same history as a worse world would have delivered it, and what must not differ then.
 
 In: a folder of event files. Out: another one with the same events, some of them late, all a
 little out of order and some twice. What happened, and when, is untouched: only when it became
@@ -7,7 +7,10 @@ known is another time. Commands are answered when they arrive, so theirs is kept
 
 import json
 import random
+from dataclasses import dataclass
 from pathlib import Path
+
+import duckdb
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -40,3 +43,55 @@ def disturb(source: Path, target: Path, *, seed: int, late=0.03, twice=0.01, day
         written.parent.mkdir(parents=True, exist_ok=True)
         written.write_bytes(b"".join(line + b"\n" for _, line in arrivals))
     return counts
+
+
+QUESTIONS = {
+    "members": "SELECT member_id, available, pending, held, qualifying, tier FROM members",
+    # A lot that was taken back before it ever held a point is no lot.
+    "lots": "SELECT member_id, lot_id, earned_at, available_at, expires_at, points, remaining "
+    "FROM lots WHERE points > 0",
+}
+ANSWERS = "SELECT member_id, redemption_id, status, code FROM redemptions"
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Rows that differ by question, of members whose redemptions were answered alike."""
+
+    rows: dict
+    compared: dict
+    otherwise: set
+    """Members whom a redemption was refused or granted in one history alone: balances agree given
+    the same answers, so theirs aren't compared."""
+
+    @property
+    def count(self):
+        return sum(self.rows.values())
+
+    def lines(self):
+        return [
+            *(
+                f"  {name}: {self.rows[name]:,} of {count:,} differ"
+                for name, count in self.compared.items()
+            ),
+            f"  not compared: {len(self.otherwise):,} members with a redemption answered otherwise",
+        ]
+
+
+def differences(calm, rough):
+    """Balances, lots and tiers of two warehouses over one history, delivered differently."""
+    answers = [_rows(warehouse, ANSWERS) for warehouse in (calm, rough)]
+    otherwise = {row[0] for row in answers[0] ^ answers[1]}
+    rows, compared = {}, {}
+    for name, sql in QUESTIONS.items():
+        sides = [
+            {row for row in _rows(warehouse, sql) if row[0] not in otherwise}
+            for warehouse in (calm, rough)
+        ]
+        rows[name], compared[name] = len(sides[0] ^ sides[1]), len(sides[0])
+    return Differences(rows, compared, otherwise)
+
+
+def _rows(warehouse, sql):
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        return set(con.execute(sql).fetchall())
