@@ -33,12 +33,17 @@ def stitch_operators(deployment: Deployment) -> list[Operator[Any]]:
     return rungs(deployment.ladder, Seal(deployment.secrets.quarantine_key).close)
 
 
-def member_operators(deployment: Deployment) -> tuple[Accrue, Score, Decide]:
-    """What follows once an event's member is known, in order."""
+def member_operators(
+    deployment: Deployment, *, tells_state: bool = False
+) -> tuple[Accrue, Score, Decide]:
+    """What follows once an event's member is known, in order.
+
+    `tells_state`: somebody is told each member's state, beside the rows that tables hold.
+    """
     return (
         Accrue(Programmes(deployment.programmes)),
         Score(deployment.models),
-        Decide(deployment.journeys, deployment.conversation),
+        Decide(deployment.journeys, deployment.conversation, tells_state=tells_state),
     )
 
 
@@ -47,7 +52,8 @@ def assemble(plan: Plan) -> Parts:
     deployment = read_configuration(Path(plan.config))
     settings = deployment.settings
     decoder = Decoder(decode_settings(settings, deployment.secrets))
-    accrue, score, decide = member_operators(deployment)
+    # Only a live run has a topic to tell states on.
+    accrue, score, decide = member_operators(deployment, tells_state=plan.generation is None)
     if plan.generation is None:
         ends = live(plan, deployment, decoder)
     else:

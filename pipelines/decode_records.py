@@ -7,10 +7,11 @@ from pipelines.key_groups import ARCHIVE, ROWS, Fanout, Routed, together
 from pipelines.sources.raw import Raw, RawBatch
 from schemas.codec import ArchiveBatch
 from schemas.events import Event
-from schemas.flow import Climb, Message
+from schemas.flow import Climb, Message, Row
 from schemas.refusals import Quarantined
 from sinks.row_batch import RowBatch
 from transforms.decode import Decoder
+from transforms.decode.repairs import repair
 
 
 def decode_records(
@@ -28,7 +29,7 @@ def decode_records(
             sends = [("event", enter(event, known_at)) for known_at, event in events]
             routed += fanout.packets(batch.upstream, sends, batch.mark_at, batch.closed)
             if rows:
-                metrics.refused(rows)
+                metrics.refused([row for row in rows if isinstance(row, Quarantined)])
                 routed.append((ROWS, "", RowBatch([*rows])))
             if archives and events:
                 routed.append((ARCHIVE, batch.upstream, ArchiveBatch(events)))
@@ -37,12 +38,11 @@ def decode_records(
     return decode
 
 
-def decode_all(
-    decoder: Decoder, records: list[Raw]
-) -> tuple[list[tuple[int, Event]], list[Quarantined]]:
-    """Each record's event with its known_at, ms UTC, and the rows of those that were refused."""
+def decode_all(decoder: Decoder, records: list[Raw]) -> tuple[list[tuple[int, Event]], list[Row]]:
+    """Each record's event with its known_at, ms UTC, and the rows of those that were refused or
+    repaired."""
     events: list[tuple[int, Event]] = []
-    refused: list[Quarantined] = []
+    rows: list[Row] = []
     for partition, offset, known_at, received_default, bound_at, record in records:
         if isinstance(record, Event):
             events.append((known_at, record))
@@ -55,11 +55,14 @@ def decode_all(
             received_default=received_default,
             bound_at=bound_at,
         )
+        if isinstance(decoded, Event) and decoded.type == "repair":
+            decoded, row = repair(decoder, decoded, known_at, bound_at)
+            rows.append(row)
         if isinstance(decoded, Quarantined):
-            refused.append(decoded)
+            rows.append(decoded)
         else:
             events.append((known_at, decoded))
-    return events, refused
+    return events, rows
 
 
 def enter(event: Event, known_at: int) -> Message:

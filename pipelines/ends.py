@@ -76,7 +76,7 @@ def live(plan: Plan, deployment: Deployment, decoder: Decoder) -> Ends:
     options = client_options(kafka, deployment.secrets)
     topics = [topic.name for topic in deployment.topics.topics if topic.direction == "in"]
     lanes, groups = lane_names(kafka.lanes), deployment.settings.key_groups
-    slots = output / "journal" / "alignment.slots"
+    slots = plan.slots_file
     port = plan.sql_port
     served = None if port is None else Serve(journal=output / "journal", port=port)
     return Ends(
@@ -88,7 +88,7 @@ def live(plan: Plan, deployment: Deployment, decoder: Decoder) -> Ends:
             promises=output / "journal" / "promises",
             received_at=decoder.own_received_at,
             bound_minutes=deployment.settings.clock_bound_minutes,
-            stopping=Stopping(output / "journal" / "stop").asked,
+            stopping=Stopping(plan.stop_file).asked,
             groups=groups,
             registry_options=registry_options(kafka, deployment.secrets),
         ),

@@ -11,6 +11,7 @@ import shlex
 import shutil
 import sys
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -84,7 +85,9 @@ def rebuild(options: RebuildOptions) -> RebuildSummary:
         summary.files = len(history.files)
         unfinished = options.output / UNFINISHED
         shutil.rmtree(unfinished, ignore_errors=True)
-        parts, warehouse = unfinished / "parts", unfinished / "warehouse.duckdb"
+        warehouse = unfinished / "warehouse.duckdb"
+        # A folder of its own: what an earlier attempt left running elsewhere may still write.
+        parts = unfinished / "parts" / uuid.uuid4().hex
         parts.mkdir(parents=True)
         create_warehouse(warehouse)
         run_id = start_run(warehouse, _row(options, history))
@@ -94,7 +97,7 @@ def rebuild(options: RebuildOptions) -> RebuildSummary:
             summary.rows = gather(parts, warehouse)
             end_run(warehouse, run_id, ended_at=_now(), outcome="done", events=summary.records)
             export(warehouse, unfinished / "tables")
-            shutil.rmtree(parts)
+            shutil.rmtree(unfinished / "parts")
         with _timed(summary, "gate"):
             wrong = options.gate(warehouse) if options.gate is not None else ""
         _move(unfinished, options.output / REJECTED if wrong else options.output)
@@ -110,8 +113,11 @@ def parts_expected(options: RebuildOptions) -> int:
 
 def parts_finished(options: RebuildOptions) -> int:
     """How many of them are done, as far as they left rows; may be asked while a fold runs."""
-    found = (options.output / UNFINISHED / "parts").glob("*/*.parquet")
-    return len({path.stem for path in found})
+    parts = options.output / UNFINISHED / "parts"
+    try:
+        return len({path.stem for path in parts.glob("*/*/*.parquet")})
+    except OSError:  # they are being gathered
+        return 0
 
 
 class _timed:
@@ -141,13 +147,22 @@ def _fold(options: RebuildOptions, history: History, parts: Path, summary: Rebui
     )
     try:
         result = pipeline.run()
-        state = result.wait_until_finish()
+        state = _end_of(result)
     except Exception as failure:  # runners wrap what went wrong in exceptions of their own
         raise _said_by_runner(failure) from failure
     if state != PipelineState.DONE:
         raise RebuildFailed(f"the runner must end with DONE; got {state}")
     summary.records = _counted(result, "records")
     summary.refused = _counted(result, "refused")
+
+
+def _end_of(result: PipelineResult) -> str:
+    """The state that a job ends in. If we are interrupted, it is told to end, too."""
+    try:
+        return str(result.wait_until_finish())
+    except (KeyboardInterrupt, SystemExit):
+        result.cancel()
+        raise
 
 
 def _runner(options: RebuildOptions, beam_options: PipelineOptions) -> PipelineRunner | None:

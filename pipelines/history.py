@@ -17,6 +17,8 @@ from pipelines.processes import RunRefused
 from pipelines.sources import journal as journals
 from pipelines.sources.journal import InputFile
 
+JOURNAL = Path("journal") / "generations.json"
+
 
 class RebuildFailed(Exception):
     """The runner gave up; the message is its own."""
@@ -44,18 +46,19 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
 def find_history(inputs: Sequence[Path], as_of: int | None) -> History:
     """The history in `inputs`. Raises RunRefused if there is none or a file has changed."""
-    journal = inputs[0] / "journal" / "generations.json" if len(inputs) == 1 else None
     try:
-        if journal is not None and journal.is_file():
-            return _of_run(inputs[0], journal, as_of)
+        if len(inputs) == 1:
+            for output in (inputs[0], inputs[0] / "run"):  # the latter: where demos leave it
+                if (output / JOURNAL).is_file():
+                    return _of_run(output, as_of)
         files = [HistoryFile(file=file) for file in journals.find_inputs(inputs)]
     except journals.InputChanged as changed:
         raise RunRefused(f"--input: {changed}") from changed
     return _checked(inputs, files, _now() if as_of is None else as_of, as_of)
 
 
-def _of_run(output: Path, journal_path: Path, as_of: int | None) -> History:
-    journal = journals.load(journal_path, _now(), None)
+def _of_run(output: Path, as_of: int | None) -> History:
+    journal = journals.load(output / JOURNAL, _now(), None)
     if not journal.generations:
         archive = output / "archive"
         files = [HistoryFile(file=file) for file in journals.find_inputs([archive])]

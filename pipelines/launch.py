@@ -2,7 +2,8 @@
 
 In: input files and an output folder. Out: the warehouse, triggers and quarantine, with
 the journal and recovery store beside them. The same call again resumes after a crash,
-and reads further files after a clean end.
+and reads further files after a clean end. What the loop left in `commands/` is applied, too,
+until nothing is left.
 """
 
 import os
@@ -39,6 +40,9 @@ from sinks.duckdb.runs import Run, end_run, latest_run, start_run
 from sinks.files import create_files
 from sinks.position import OutputBehind
 from transforms.decode import Decoder
+
+COMMANDS = "commands"
+"""The folder, in an output, of what the loop wrote: events to be applied like any other."""
 
 Progress = Callable[[int, int], None]
 """Called with bytes read and bytes in all."""
@@ -85,7 +89,7 @@ def run(options: RunOptions, progress: Progress | None = None) -> RunSummary:
         refuse_other_foundation(journal, deployment, FILES)
         try:
             inputs = journals.find_inputs(options.inputs)
-            while generation := journals.next_generation(journal, inputs):
+            while generation := journals.next_generation(journal, inputs, _commands(options)):
                 if generation.number > journal.begun:
                     _refuse_disorder(deployment, generation, journal.as_of)
                     journal.begun = generation.number
@@ -154,11 +158,16 @@ class _GenerationRun:
             generation=self._generation.number,
             started_at=_now(),
             as_of=self._journal.as_of,
-            input=", ".join(map(str, self._options.inputs)),
+            input=self._input(),
             workers=self._options.workers,
             config_hash=config_hash(self._options.config),
             kizuna_version=version("kizuna"),
         )
+
+    def _input(self) -> str:
+        if self._generation.commands:
+            return str(self._output / COMMANDS)
+        return ", ".join(map(str, self._options.inputs))
 
     def _write_plan(self) -> Path:
         workers = self._options.workers
@@ -167,7 +176,7 @@ class _GenerationRun:
             config=str(self._options.config.resolve()),
             generation=self._generation,
             bound_at=self._journal.as_of,
-            ends_at=self._options.as_of,
+            ends_at=None if self._generation.more else self._options.as_of,
             addresses=free_addresses(workers) if workers > 1 else [],
             batch_bytes=self._options.batch_bytes,
             epoch_ms=self._options.epoch_ms,
@@ -176,6 +185,12 @@ class _GenerationRun:
         plan_file = self._output / "journal" / "plan.json"
         plan_file.write_bytes(msgspec.json.encode(plan))
         return plan_file
+
+
+def _commands(options: RunOptions) -> list[journals.InputFile]:
+    """The files of the output's loop, those included that this run has led to."""
+    folder = options.output / COMMANDS
+    return journals.find_inputs([folder]) if folder.is_dir() else []
 
 
 def _refuse_disorder(

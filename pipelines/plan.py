@@ -1,5 +1,7 @@
 """What the launcher tells each worker process: one generation of files, or a live run."""
 
+from pathlib import Path
+
 import msgspec
 
 from pipelines.sources.journal import Generation
@@ -26,5 +28,24 @@ class Plan(msgspec.Struct, kw_only=True, frozen=True):
     """Of process 0; None: no metrics are served."""
     sql_port: int | None = None
     """Where whoever writes the warehouse serves it; None: nowhere."""
+    host: int = 0
+    """Which of the cluster's hosts this is."""
+    recovery: str = ""
+    """The folder with this host's partitions of the recovery store; empty: it has all of them."""
     parent: int
     """The launcher's process id: a worker ends when its launcher is gone."""
+
+    @property
+    def store(self) -> Path:
+        """Where workers find the recovery store."""
+        return Path(self.recovery or Path(self.output) / "recovery")
+
+    @property
+    def slots_file(self) -> Path:
+        """Where the live run's workers of this host say how far they are."""
+        return Path(self.output) / "journal" / f"alignment-{self.host}.slots"
+
+    @property
+    def stop_file(self) -> Path:
+        """Where the live run's workers of this host are asked to stop."""
+        return Path(self.output) / "journal" / f"stop-{self.host}"

@@ -95,9 +95,22 @@ def _last_words(log: Path, lines: int) -> str:
 
 
 @contextmanager
-def exclusive(output: Path) -> Iterator[IO[bytes]]:
-    """Hold the output folder; its workers hold it too, so that a zombie can't be overtaken."""
-    with (output / ".lock").open("ab") as lock:
+def exclusive(output: Path, host: int = 0, hosts: int = 1) -> Iterator[IO[bytes]]:
+    """Hold a host's place at the output folder; its workers hold it too, so that a zombie can't be
+    overtaken. Each host has a lock of its own. The first one also sees to it that nobody lives on
+    beyond the number of `hosts`: one, unless said otherwise.
+    """
+    with _held(output, ".lock" if host == 0 else f".lock-{host}") as lock:
+        for other in output.glob(".lock-*") if host == 0 else ():
+            if int(other.name.rpartition("-")[2]) >= hosts:
+                with _held(output, other.name):
+                    pass
+        yield lock
+
+
+@contextmanager
+def _held(output: Path, name: str) -> Iterator[IO[bytes]]:
+    with (output / name).open("ab") as lock:
         give_up_at = time.monotonic() + LOCK_WAIT_SECONDS
         while True:
             try:

@@ -20,6 +20,7 @@ from pipelines.history import HistoryFile
 from pipelines.keyed_beam import Outbox
 from pipelines.sources.file_stamps import FileStamps
 from pipelines.sources.records import open_records
+from schemas.refusals import Quarantined
 from sinks.archive import begins_at
 from sinks.row_parts import RowParts
 from transforms.decode import Decoder
@@ -62,11 +63,11 @@ class ReadHistory(beam.DoFn):  # type: ignore[misc]
         rows = RowParts(Path(self._parts), f"00-decode-{number:06d}")
         while raw := records.read():
             first = records.count - len(raw)
-            events, refused = decode_all(self._decoder, stamps.stamped(raw, first))
+            events, told = decode_all(self._decoder, stamps.stamped(raw, first))
             self._records.inc(len(raw))
-            if refused:
-                self._refused.inc(len(refused))
-                rows.write([*refused])
+            if told:
+                self._refused.inc(sum(isinstance(row, Quarantined) for row in told))
+                rows.write(told)
             yield from outbox.put((FIRST_STEP, enter(event, at)) for at, event in events)
         yield from outbox.rest()
         rows.finish()

@@ -7,15 +7,18 @@ beginning of history to its end. Runners differ in how they group, not in what c
 `pipelines.fold_history.rebuild` runs it and publishes what it made.
 """
 
+import os
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import AsSingleton, PCollection
 
+from config.deployment import Deployment
 from pipelines.assemble import member_operators, read_configuration, stitch_operators
+from pipelines.foundation import config_hash
 from pipelines.history import History
 from pipelines.keyed_beam import FoldGroups
 from pipelines.read_history import ENDS, FIRST_STEP, ReadHistory
@@ -72,7 +75,17 @@ def rebuild_pipeline(
 
 def operators_of(config: str, step: str) -> Sequence[Operator[Any]]:
     """What a step of the pipeline folds with; called by whoever does the work."""
-    deployment = read_configuration(Path(config))
+    deployment = _deployment(config, config_hash(Path(config)), _variables())
     if step == MEMBER_STEP:
         return member_operators(deployment)
     return [rung for rung in stitch_operators(deployment) if rung.name == step]
+
+
+@lru_cache(maxsize=2)
+def _deployment(config: str, content: str, variables: tuple[str, ...]) -> Deployment:
+    """Read once a process, and again if `content` or `variables` are others: each step asks."""
+    return read_configuration(Path(config))
+
+
+def _variables() -> tuple[str, ...]:
+    return tuple(sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith("KIZUNA_")))

@@ -41,6 +41,25 @@ def prepare(store: Path, source_step: str, partitions: Iterable[str]) -> int:
     return purged
 
 
+def share(store: Path, host: int, hosts: int) -> Path:
+    """The folder in which the workers of a host find their partitions of the store: links to them.
+
+    A partition is written through shared memory (SQLite's write-ahead log), which several hosts
+    don't have in common. So it belongs to one host at a time, and Bytewax routes to whoever has
+    it. Only while no worker of that host runs.
+    """
+    if hosts == 1:
+        return store
+    folder = store / f"host-{host}"
+    folder.mkdir(exist_ok=True)
+    for link in folder.iterdir():
+        link.unlink()
+    for number, file in enumerate(sorted(store.glob("*.sqlite3"))):
+        if number % hosts == host:
+            (folder / file.name).symlink_to(Path("..") / file.name)
+    return folder
+
+
 def purge_stale(databases: list[sqlite3.Connection]) -> int:
     """Delete what a crashed execution wrote at or after the epoch at which it is resumed."""
     epoch = resume_epoch(databases)

@@ -22,6 +22,7 @@ from pipelines.processes import REFUSED
 from pipelines.sources.file_stamps import InputOutOfOrder
 from pipelines.sources.kafka.lost import LogLost, TopicsMissing
 from pipelines.sources.kafka.promises import PromisesDamaged
+from pipelines.stopping import Stopping
 
 REFUSALS = (InputOutOfOrder, LogLost, TopicsMissing, PromisesDamaged, PortTaken)
 """What a person must put right; starting again changes nothing."""
@@ -30,7 +31,7 @@ REFUSALS = (InputOutOfOrder, LogLost, TopicsMissing, PromisesDamaged, PortTaken)
 def main(plan_file: str, process: int) -> None:
     """Run one process of the cluster until its input ends or it is stopped."""
     plan = msgspec.json.decode(Path(plan_file).read_bytes(), type=Plan)
-    threading.Thread(target=_end_with, args=(plan.parent,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(plan,), daemon=True).start()
     if plan.generation is None:  # the launcher hears them, and asks everybody to stop
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -45,7 +46,7 @@ def main(plan_file: str, process: int) -> None:
             process_id=process if plan.addresses else None,
             addresses=plan.addresses or None,
             epoch_interval=timedelta(milliseconds=plan.epoch_ms),
-            recovery_config=RecoveryConfig(Path(plan.output) / "recovery"),
+            recovery_config=RecoveryConfig(plan.store),
         )
     except BaseException as error:
         refusal = _caused_by(error, REFUSALS)
@@ -55,9 +56,11 @@ def main(plan_file: str, process: int) -> None:
         os._exit(REFUSED)
 
 
-def _end_with(parent: int) -> None:
-    """A worker whose launcher is gone would hold the output for ever."""
-    while os.getppid() == parent:
+def _end_with(plan: Plan) -> None:
+    """A worker whose launcher is gone would hold the output for ever; one whose launcher lost touch
+    with the other hosts would be overtaken by them."""
+    stopping = Stopping(plan.stop_file) if plan.generation is None else None
+    while os.getppid() == plan.parent and not (stopping and stopping.is_cut_off):
         time.sleep(0.2)
     os._exit(1)
 

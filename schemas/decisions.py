@@ -84,6 +84,10 @@ class Trigger(Row, frozen=True, kw_only=True):
     state_version: Annotated[int, Meta(description="of the member's state that it shows")]
     decided_at: Annotated[int, Meta(description="ms UTC", extra={"ms": True})]
     entry_id: Annotated[str, Meta(description="the passage through the journey it belongs to")] = ""
+    market: Annotated[str, Meta(description="the member's country or brand")] = ""
+    traceparent: Annotated[
+        str | None, Meta(description="W3C trace context of the event behind it; null: none")
+    ] = None
 
 
 class Decision(Row, frozen=True, kw_only=True):
@@ -107,6 +111,9 @@ class Decision(Row, frozen=True, kw_only=True):
     entry_id: Annotated[str, Meta(description="the passage through the journey it belongs to")] = ""
     trigger_id: Annotated[
         str | None, Meta(description="the trigger that it let out; null: nothing went out")
+    ] = None
+    traceparent: Annotated[
+        str | None, Meta(description="W3C trace context of the event behind it; null: none")
     ] = None
 
 

@@ -6,9 +6,12 @@ UTC, money in integer minor units, identifiers as `"namespace:value"` strings
 with emails and phones already pseudonymised.
 """
 
-from typing import Final, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
+from msgspec import Meta
+
+from schemas.field_rules import Change, Currency, EventId, Money, Quantity
 
 Source = Literal[
     "web", "pos", "app", "profile", "service", "partner", "delivery", "command", "reference"
@@ -30,6 +33,9 @@ NAMESPACES: Final[tuple[str, ...]] = get_args(Namespace)
 
 EventClass = Literal["browse", "cart", "purchase", "service", "profile"]
 
+TRACEPARENT: Final = "traceparent"
+"""The key of an event's trace context in its `context`, and the Kafka header's name."""
+
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind"):
     """What is particular to a type of event. The tag names the shape, not the type."""
@@ -41,17 +47,21 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
     line_id: str
     sku: str
     category: str = ""
-    quantity: int = 1
-    amount: int
+    quantity: Quantity = 1
+    amount: Money
     """What was paid for the whole line after discounts, minor units."""
-    discount: int = 0
+    discount: Money = 0
+
+
+NamedLines = Annotated[tuple[Line, ...], Meta(extra={"named_by": "line_id"})]
+"""Lines that a return can name."""
 
 
 class Tender(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One means of payment used on a sale."""
 
     method: str
-    amount: int
+    amount: Money
 
 
 class Nothing(Payload, frozen=True, kw_only=True, tag="nothing"):
@@ -65,7 +75,7 @@ class Viewed(Payload, frozen=True, kw_only=True, tag="viewed"):
 class ProductViewed(Payload, frozen=True, kw_only=True, tag="product_viewed"):
     sku: str
     category: str = ""
-    price: int = 0
+    price: Money = 0
 
 
 class Searched(Payload, frozen=True, kw_only=True, tag="searched"):
@@ -84,8 +94,8 @@ class Order(Payload, frozen=True, kw_only=True, tag="order"):
 
     order_id: str
     cart_id: str | None = None
-    lines: tuple[Line, ...] = ()
-    currency: str | None = None
+    lines: NamedLines = ()
+    currency: Currency | None = None
     fulfilment: Literal["ship", "pickup", "curbside"] | None = None
     offers: tuple[str, ...] = ()
 
@@ -111,7 +121,7 @@ class Activity(Payload, frozen=True, kw_only=True, tag="activity"):
     """activity_completed: a workout, a survey, a flight flown: what engagement rules reward."""
 
     activity: str
-    quantity: int = 1
+    quantity: Quantity = 1
 
 
 class Benefit(Payload, frozen=True, kw_only=True, tag="benefit"):
@@ -122,8 +132,8 @@ class Benefit(Payload, frozen=True, kw_only=True, tag="benefit"):
 class Sale(Payload, frozen=True, kw_only=True, tag="sale"):
     transaction_id: str
     order_id: str | None = None
-    lines: tuple[Line, ...]
-    currency: str
+    lines: NamedLines
+    currency: Currency
     tenders: tuple[Tender, ...] = ()
     offers: tuple[str, ...] = ()
     redemptions: tuple[str, ...] = ()
@@ -133,7 +143,7 @@ class Return(Payload, frozen=True, kw_only=True, tag="return"):
     return_id: str
     transaction_id: str | None = None
     """Of the sale or order that is returned, if known."""
-    lines: tuple[Line, ...]
+    lines: Annotated[tuple[Line, ...], Meta(extra={"may_lack": "line_id"})]
 
 
 class Profile(Payload, frozen=True, kw_only=True, tag="profile"):
@@ -181,7 +191,7 @@ class Redeem(Payload, frozen=True, kw_only=True, tag="redeem"):
 
     redemption_id: str
     reward_id: str | None = None
-    points: int | None = None
+    points: Money | None = None
     hold: bool = False
 
 
@@ -192,9 +202,63 @@ class Settle(Payload, frozen=True, kw_only=True, tag="settle"):
 
 
 class Adjust(Payload, frozen=True, kw_only=True, tag="adjust"):
-    points: int
+    points: Change
     reason: str
     actor: str
+
+
+class CorrectedLot(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A lot as it must stand: its dates, and its points at the instant of the comparison."""
+
+    lot_id: str
+    earned_at: int
+    available_at: int
+    expires_at: int | None = None
+    points: Money = 0
+    """Earned, less what was reversed."""
+    remaining: Money = 0
+    expired: Money = 0
+    corrects: str | None = None
+    """The one entry of the lot that was wrong, if there is a single one."""
+
+
+class Correct(Payload, frozen=True, kw_only=True, tag="correct"):
+    """What a member's account must have stood at, at `compared_at`: all its accounts, and every
+    lot with points in it. What must be, not what must be added: applied to an account that stands
+    there already it moves nothing."""
+
+    reason: str
+    actor: str
+    compared_at: int
+    issued: Change = 0
+    pending: Change = 0
+    available: Change = 0
+    held: Change = 0
+    redeemed: Change = 0
+    expired: Change = 0
+    reversed: Change = 0
+    transferred: Change = 0
+    debt: Money = 0
+    """Points that were spent and then taken back, which the next ones repay."""
+    qualifying: Change = 0
+    tier: str | None = None
+    """None: as the qualifying amount has it."""
+    lots: tuple[CorrectedLot, ...] = ()
+    """A lot with points that isn't here has none."""
+
+
+class Repair(Payload, frozen=True, kw_only=True, tag="repair"):
+    """A record that was refused, to be decoded again: as it was, or as somebody put it right."""
+
+    position: str
+    """Of the quarantined record: partition:offset."""
+    content_hash: str
+    """Of the quarantined bytes."""
+    quarantined_at: int
+    """When it was refused: the `received_at` of a record that says none itself."""
+    sealed: str
+    """The record, encrypted as quarantine is, in URL-safe base64."""
+    actor: str = ""
 
 
 class Offer(Payload, frozen=True, kw_only=True, tag="offer"):
@@ -209,7 +273,7 @@ class Product(Payload, frozen=True, kw_only=True, tag="product"):
     sku: str
     name: str = ""
     category: str = ""
-    price: int = 0
+    price: Money = 0
 
 
 class Store(Payload, frozen=True, kw_only=True, tag="store"):
@@ -247,6 +311,8 @@ AnyPayload = (
     | Redeem
     | Settle
     | Adjust
+    | Correct
+    | Repair
     | Offer
     | Product
     | Store
@@ -319,6 +385,8 @@ EVENT_TYPES: Final[dict[str, EventType]] = {
     **_types("redeem", Redeem, "command", "purchase", money=True),
     **_types("capture release", Settle, "command", "purchase", money=True),
     **_types("adjust", Adjust, "command", "purchase", money=True),
+    **_types("correct", Correct, "command", "purchase", money=True),
+    **_types("repair", Repair, "command", "service"),
     **_types("grant_offer revoke_offer", Offer, "command", "purchase", money=True),
     **_types("product", Product, "reference", "profile"),
     **_types("store", Store, "reference", "profile"),
@@ -329,7 +397,7 @@ EVENT_TYPES: Final[dict[str, EventType]] = {
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A decoded event. (`source`, `event_id`) is its idempotency key."""
 
-    event_id: str
+    event_id: EventId
     type: str
     source: str
     occurred_at: int
@@ -350,3 +418,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     @property
     def key(self) -> tuple[str, str]:
         return self.source, self.event_id
+
+    @property
+    def traceparent(self) -> str | None:
+        """W3C trace context: which of somebody else's traces the event belongs to."""
+        return self.context.get(TRACEPARENT) if self.context else None

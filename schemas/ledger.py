@@ -69,7 +69,12 @@ class LedgerEntry(Row, frozen=True, kw_only=True):
     because_of: Annotated[
         str | None, Meta(description="the event (source/event_id) that made a rebooking necessary")
     ] = None
-    note: Annotated[str | None, Meta(description="an adjustment's reason and actor")] = None
+    note: Annotated[
+        str | None, Meta(description="an adjustment's or a correction's reason and actor")
+    ] = None
+    traceparent: Annotated[
+        str | None, Meta(description="W3C trace context of the event behind it; null: none")
+    ] = None
 
 
 class Lot(Row, frozen=True, kw_only=True):
@@ -125,6 +130,36 @@ class RedemptionAnswer(Row, frozen=True, kw_only=True):
     source: Annotated[str | None, Meta(description="of the event that asked; null: a timer")]
     event_id: Annotated[str | None, Meta(description="of the event that asked; null: a timer")]
     answered_at: Annotated[int, Meta(description="ms UTC", extra={"ms": True})]
+    traceparent: Annotated[
+        str | None, Meta(description="W3C trace context of the event behind it; null: none")
+    ] = None
+
+
+class Correction(Row, frozen=True, kw_only=True):
+    """What became of each command to correct an account; its entries name it as their event."""
+
+    table: ClassVar[str] = "corrections"
+    correction_id: Annotated[str, Meta(description="the event_id of the command")]
+    member_id: Annotated[str, Meta(description="whose account")]
+    status: Annotated[
+        Literal["applied", "right_already", "moved_on"],
+        Meta(
+            description="applied; right_already: the account stood where it must; moved_on: "
+            "something happened to it since the comparison, so nothing was done"
+        ),
+    ]
+    gained: Annotated[int, Meta(description="points more that are pending, available or held")]
+    lost: Annotated[int, Meta(description="points fewer that are pending, available or held")]
+    qualifying: Annotated[int, Meta(description="by how much the qualifying amount changed")]
+    tier: Annotated[str | None, Meta(description="the tier moved to; null: it stayed")]
+    reason: Annotated[str, Meta(description="in words")]
+    actor: Annotated[str, Meta(description="who ordered it")]
+    compared_at: Annotated[
+        int, Meta(description="the instant compared, ms UTC", extra={"ms": True})
+    ]
+    posted_at: Annotated[
+        int, Meta(description="known_at of the command, ms UTC", extra={"ms": True})
+    ]
 
 
 class TierChange(Row, frozen=True, kw_only=True):
@@ -136,5 +171,5 @@ class TierChange(Row, frozen=True, kw_only=True):
     from_tier: Annotated[str, Meta(description="the tier before")]
     at: Annotated[int, Meta(description="ms UTC", extra={"ms": True})]
     reason: Annotated[
-        str, Meta(description="qualified, period_end, grace_end, rebooked or returned")
+        str, Meta(description="qualified, period_end, grace_end, rebooked, returned or corrected")
     ]

@@ -57,6 +57,15 @@ class Kafka(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Further librdkafka properties of every client: security.protocol, ssl.ca.location, …"""
 
 
+class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The hosts of a live run that is spread over several."""
+
+    addresses: tuple[str, ...]
+    """host:port of each, the same on all of them; empty: there is one."""
+    host: Annotated[int, Meta(ge=0)] | None
+    """Which of them this one is, counted from 0."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a deployment may set, beside its programmes, journeys and ladder."""
 
@@ -73,6 +82,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     clock_bound_minutes: Annotated[int, Meta(ge=0)]
     """How far ahead of the engine's clock a `received_at` may be before it is refused."""
     kafka: Kafka
+    cluster: Cluster
 
 
 class Pepper(msgspec.Struct, frozen=True, kw_only=True):

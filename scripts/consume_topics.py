@@ -41,6 +41,10 @@ PASSING: Final = frozenset(
     }
 )
 """Errors that librdkafka gets over by itself."""
+LEADERLESS: Final = frozenset(
+    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError._TIMED_OUT}
+)
+"""Errors of a single question that pass: a partition is changing its leader, or got none yet."""
 CONSUMER_OPTIONS: Final[dict[str, Any]] = {
     "enable.auto.commit": False,  # committed after the effect, never before
     "enable.auto.offset.store": False,
@@ -57,9 +61,10 @@ Place = tuple[str, int, int]
 
 
 class ChannelTrigger(Trigger, kw_only=True):
-    """A trigger with where it is to be shown or sent."""
+    """A trigger with where it is to be shown or sent, and to whose customer."""
 
     channel: str
+    market: str
 
 
 Apply = Callable[[ChannelTrigger], None]
@@ -145,7 +150,10 @@ class ChannelConsumer:
             apply(trigger)
             self.applied += 1
             if self._feedback is not None:
-                self._feedback.tell(trigger, trigger.channel)
+                headers: Any = dict(message.headers() or ())
+                self._feedback.tell(
+                    trigger, trigger.channel, trigger.market, headers.get("traceparent")
+                )
         elif before is not None and before != place:
             self.doubled += 1
         self._known.pop(trigger.trigger_id, None)  # it goes to the end, as the newest
@@ -166,7 +174,7 @@ class ChannelConsumer:
     def _begin(self, consumer: KafkaConsumer, partitions: list[TopicPartition]) -> None:
         """Start a little before what is committed, to remember what was applied already."""
         for one in consumer.committed(partitions, timeout=ANSWER_SECONDS):
-            first, last = consumer.get_watermark_offsets(one, timeout=ANSWER_SECONDS)
+            first, last = _bounds(consumer, one)
             if one.offset < 0 or one.offset > last:
                 one.offset = first
             self._committed[one.topic, one.partition] = one.offset
@@ -190,6 +198,18 @@ class ChannelConsumer:
         for one in partitions:
             self._committed.pop((one.topic, one.partition), None)
             self._next.pop((one.topic, one.partition), None)
+
+
+def _bounds(consumer: KafkaConsumer, partition: TopicPartition) -> tuple[int, int]:
+    """The first offset and the one after the last; of a topic made a moment ago, once it is led."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            return consumer.get_watermark_offsets(partition, timeout=ANSWER_SECONDS)
+        except KafkaException as error:
+            if error.args[0].code() not in LEADERLESS or time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
 
 
 def consume(consumer: ChannelConsumer, *, follow: bool, quiet_seconds: float = 5.0) -> int:

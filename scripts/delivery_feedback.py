@@ -25,19 +25,11 @@ class Feedback:
     clicked. Of what surfaces show, one in ten is reported as shown.
     """
 
-    def __init__(
-        self,
-        options: Mapping[str, Any],
-        *,
-        prefix: str = "",
-        market: str = "us",
-        seed: int = 1,
-    ) -> None:
+    def __init__(self, options: Mapping[str, Any], *, prefix: str = "", seed: int = 1) -> None:
         self._producer = Producer(
             {**options, "enable.idempotence": True, "acks": "all", "linger.ms": 5}
         )
         self._topic = f"{prefix}events.delivery"
-        self._market = market
         self._seed = seed
         self._encode = msgspec.json.Encoder().encode
         self._errors: list[str] = []
@@ -59,15 +51,20 @@ class Feedback:
                 answers.append("clicked")
         return answers
 
-    def tell(self, trigger: Trigger, channel: str) -> None:
-        """Send the answers; ids follow from the trigger, so a repetition is known as one."""
+    def tell(
+        self, trigger: Trigger, channel: str, market: str, traceparent: bytes | None = None
+    ) -> None:
+        """Send the answers; ids follow from the trigger, so a repetition is known as one.
+
+        `traceparent`: of the trigger's record, so that what comes of it belongs to its trace.
+        """
         for type in self.answers(trigger):
             event = {
                 "event_id": f"{trigger.trigger_id}-{type}",
                 "type": type,
                 "source": "delivery",
                 "occurred_at": time.time_ns() // 1_000_000,
-                "market": self._market,
+                "market": market,
                 "identifiers": {"member_id": trigger.member_id},
                 "payload": {
                     "trigger_id": trigger.trigger_id,
@@ -79,6 +76,7 @@ class Feedback:
                 self._topic,
                 self._encode(event),
                 trigger.member_id.encode(),
+                headers=[("traceparent", traceparent)] if traceparent else [],
                 on_delivery=self._told,
             )
             self.sent += 1

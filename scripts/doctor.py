@@ -132,8 +132,9 @@ def _output(patient: Patient) -> Iterator[Finding]:
     if not output.is_dir():
         yield skipped("output", f"{output} isn't there yet", "the first run makes it")
         return
-    # A worker has its lock from the launcher, so all that have the file open hold it.
-    runs = [one for one in holders(output / ".lock") if one.locks]
+    # A worker has its lock from the launcher, so all that have the file open hold it. Each host of
+    # a cluster has a file of its own; processes of other hosts can't be seen from here.
+    runs = [one for lock in sorted(output.glob(".lock*")) for one in holders(lock) if one.locks]
     yield from _lock(output, runs)
     yield from _warehouse(output, runs)
     yield from _snapshot(output, runs, patient.deployment)

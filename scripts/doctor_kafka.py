@@ -41,10 +41,16 @@ def _broker(deployment: Deployment, config: Path) -> Iterator[Finding]:
     from confluent_kafka import KafkaException  # noqa: PLC0415
     from confluent_kafka.admin import AdminClient  # noqa: PLC0415
 
+    from config.kafka_access import demand_access  # noqa: PLC0415
     from config.kafka_clients import client_options  # noqa: PLC0415
 
     kafka = deployment.settings.kafka
     options = client_options(kafka, deployment.secrets)
+    try:
+        demand_access(options, SECONDS_MAX)
+    except ConfigError as refused:
+        yield wrong("broker", f"{kafka.brokers}: {refused}", "correct it; see docs/kafka.md")
+        return
     try:
         client = AdminClient({**options, "log_level": 0, "socket.timeout.ms": 4_000})
         seen = client.list_topics(timeout=SECONDS_MAX)
@@ -52,8 +58,7 @@ def _broker(deployment: Deployment, config: Path) -> Iterator[Finding]:
         yield wrong(
             "broker",
             f"{kafka.brokers}: {error.args[0].str()}",
-            "start it (here: make kafka), or correct kafka.brokers, KIZUNA_KAFKA_USERNAME and "
-            "KIZUNA_KAFKA_PASSWORD; runs over files don't need one",
+            "start it (here: make kafka), or correct kafka.brokers; runs over files don't need one",
         )
         return
     yield right(

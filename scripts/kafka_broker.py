@@ -63,6 +63,10 @@ class Broker:
         self.port = port or free[0]
         self._controller_port = free[1]
 
+    def own_properties(self) -> dict[str, str]:
+        """What this node has beside config/kafka/server.properties, or instead."""
+        return {}
+
     @property
     def bootstrap(self) -> str:
         """What clients are told: `bootstrap.servers`."""
@@ -131,7 +135,8 @@ class Broker:
         logs.mkdir(parents=True, exist_ok=True)
         template = (TEMPLATES / "server.properties").read_text()
         filled = template.format(port=self.port, controller_port=self._controller_port, logs=logs)
-        self._properties.write_text(filled)
+        own = "".join(f"{name}={value}\n" for name, value in self.own_properties().items())
+        self._properties.write_text(filled + own)  # of two that set the same, the last one counts
         if (logs / "meta.properties").exists():
             return
         command = ["format", "--cluster-id", CLUSTER_ID, "--config", str(self._properties)]

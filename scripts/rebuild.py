@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,11 @@ def rebuild_shown(
             f"rebuild: must have the extra `batch`; got no {missing.name}; "
             "pip install kizuna[batch]"
         ) from missing
+    if gated and find_spec("great_expectations") is None:
+        raise RunRefused(
+            "--gate: must have the extra `quality`; got no great_expectations; "
+            "pip install kizuna[quality], or publish unseen with --no-gate"
+        )
     config = config or DEFAULT_CONFIG
     options = RebuildOptions(
         inputs=inputs,

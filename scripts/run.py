@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from config.kafka_access import demand_access
+from config.kafka_clients import client_options
 from pipelines.assemble import read_configuration
 from pipelines.launch import RunOptions, RunSummary, run
 from pipelines.processes import RunRefused
@@ -61,10 +63,12 @@ def run_files(
 def run_kafka(
     output: Path,
     *,
-    workers: int = DEFAULT_WORKERS,
+    workers: int | None = None,
     config: Path = DEFAULT_CONFIG,
     metrics_port: int | None = None,
     sql_port: int | None = None,
+    addresses: Sequence[str] = (),
+    host: int | None = None,
     console: Console | None = None,
 ) -> None:
     """Run over Kafka until SIGTERM or Ctrl-C, saying what happens to the workers.
@@ -79,14 +83,20 @@ def run_kafka(
         raise RunRefused(
             f"--kafka: must have the extra `live`; got no {missing.name}; pip install kizuna[live]"
         ) from missing
-    for warning in read_configuration(config).warnings:
+    deployment = read_configuration(config)
+    for warning in deployment.warnings:
         console.print(f"[yellow]warning[/]: {warning}", highlight=False)
+    demand_access(client_options(deployment.settings.kafka, deployment.secrets))
+    # By cores only where there is one host: hosts must agree on the number.
+    spread = bool(addresses or deployment.settings.cluster.addresses)
     options = LiveOptions(
         output=output,
         config=config,
-        workers=workers,
+        workers=workers or (1 if spread else DEFAULT_WORKERS),
         metrics_port=metrics_port,
         sql_port=sql_port,
+        addresses=addresses,
+        host=host,
     )
 
     def said(line: str) -> None:

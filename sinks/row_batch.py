@@ -12,8 +12,16 @@ import msgspec
 from schemas.decisions import Decision, Delivery, JourneyEntry, Member, Trigger
 from schemas.flow import Row
 from schemas.identity import EventOwner, Guest, IdentityLink, IdentityNotice
-from schemas.ledger import LedgerEntry, Lot, Redemption, RedemptionAnswer, TierChange
-from schemas.refusals import Quarantined
+from schemas.ledger import (
+    Correction,
+    LedgerEntry,
+    Lot,
+    Redemption,
+    RedemptionAnswer,
+    TierChange,
+)
+from schemas.member_state import MemberState
+from schemas.refusals import Quarantined, Repaired
 from schemas.scoring import ChurnScore
 
 ROW_CLASSES: Final[tuple[type[Row], ...]] = (
@@ -27,14 +35,18 @@ ROW_CLASSES: Final[tuple[type[Row], ...]] = (
     Redemption,
     RedemptionAnswer,
     TierChange,
+    Correction,
     ChurnScore,
     JourneyEntry,
     Decision,
     Trigger,
     Delivery,
     Quarantined,
+    Repaired,
 )
-"""Every kind of row, in the order in which the reference lists their tables."""
+"""Every kind of row that has a table, in the order in which the reference lists them."""
+TOLD_CLASSES: Final[tuple[type[Row], ...]] = (MemberState,)
+"""Rows without a table: only a topic tells them."""
 
 
 class UnknownRow(TypeError):
@@ -44,7 +56,7 @@ class UnknownRow(TypeError):
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODERS: Final[dict[str, msgspec.msgpack.Decoder[list[Row]]]] = {
     row_class.table: msgspec.msgpack.Decoder(list[row_class])  # type: ignore[valid-type]
-    for row_class in ROW_CLASSES
+    for row_class in (*ROW_CLASSES, *TOLD_CLASSES)
 }
 
 
@@ -69,7 +81,7 @@ class RowBatch:
         return _unpack, (self._blobs,)
 
     def by_class(self) -> dict[type[Row], list[Row]]:
-        """The rows of each class; refuses a class that isn't listed in `ROW_CLASSES`."""
+        """The rows of each class; refuses a class that isn't listed here."""
         if self._by_class is None:  # every sink asks
             found: dict[type[Row], list[Row]] = {}
             for row in self.rows:
@@ -82,9 +94,9 @@ class RowBatch:
 
 
 def known_class(row: Row) -> type[Row]:
-    """The class of a row, if it has a table; else `UnknownRow`."""
+    """The class of a row, if it has a table or a topic; else `UnknownRow`."""
     row_class = type(row)
-    if row_class not in ROW_CLASSES:
+    if row_class not in ROW_CLASSES and row_class not in TOLD_CLASSES:
         raise UnknownRow(
             f"{row_class.__name__}: must be one of the row classes in sinks.row_batch.ROW_CLASSES; "
             "a new kind of row is added there, and nowhere else"

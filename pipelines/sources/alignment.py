@@ -2,8 +2,9 @@
 
 A memory-mapped file holds a slot a partition: how far it is in time, how many records
 and bytes it has read; and a slot a key group of the last step: up to which time it is done.
-It works across processes and is only an optimisation: it is zeroed before each start, and
-nothing that is computed depends on it.
+It works across the processes of a host and is only an optimisation: it is zeroed before each
+start, and nothing that is computed depends on it. Of other hosts their launchers tell: what was
+told is a little old, so somebody may wait a little longer, and everybody hears in the end.
 """
 
 import mmap
@@ -79,6 +80,21 @@ class Alignment:
         """Records and bytes read so far by all partitions."""
         slots = [_SLOT.unpack_from(self._slots, n * _SLOT.size) for n in range(self._count)]
         return sum(slot[1] for slot in slots), sum(slot[2] for slot in slots)
+
+    def told(self) -> bytes:
+        """All slots as they are now, for another host."""
+        return self._slots[:]
+
+    def hear(self, told: bytes) -> None:
+        """Take over what is further in another host's slots: each is written on one host only."""
+        if len(told) != len(self._slots):
+            return
+        for at in range(0, self._groups_at, _SLOT.size):
+            if _POSITION.unpack_from(told, at) > _POSITION.unpack_from(self._slots, at):
+                self._slots[at : at + _SLOT.size] = told[at : at + _SLOT.size]
+        for at in range(self._groups_at, len(told), _POSITION.size):
+            if _POSITION.unpack_from(told, at) > _POSITION.unpack_from(self._slots, at):
+                self._slots[at : at + _POSITION.size] = told[at : at + _POSITION.size]
 
 
 class Ahead:

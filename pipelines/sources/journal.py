@@ -31,6 +31,10 @@ class Generation(msgspec.Struct, kw_only=True):
     """No known_at of this generation is below it, ms UTC."""
     ended_at: int | None = None
     """One past the greatest known_at, once the generation ended cleanly."""
+    commands: bool = False
+    """Its files are the output's own: what the loop wrote to `OUT/commands`."""
+    more: bool = False
+    """There was further input when it began, so that time doesn't end with it."""
 
 
 class Journal(msgspec.Struct, kw_only=True):
@@ -43,6 +47,10 @@ class Journal(msgspec.Struct, kw_only=True):
     begun: int = 0
     """The last generation whose files were found to be in order."""
 
+    def bound(self, as_of: int) -> None:
+        """Believe clocks until `as_of`, and what the loop wrote: it says where time had come to."""
+        self.as_of = max([as_of, *(one.floor for one in self.generations if one.commands)])
+
 
 class InputChanged(Exception):
     """An input file is not what the journal says that it was."""
@@ -53,7 +61,7 @@ def load(path: Path, first_start: int, as_of: int | None) -> Journal:
     if path.exists():
         journal = msgspec.json.decode(path.read_bytes(), type=Journal)
         if as_of is not None:
-            journal.as_of = as_of
+            journal.bound(as_of)
         return journal
     return Journal(as_of=first_start if as_of is None else as_of)
 
@@ -65,13 +73,16 @@ def save(path: Path, journal: Journal) -> None:
     aside.replace(path)
 
 
-def next_generation(journal: Journal, inputs: Sequence[InputFile]) -> Generation | None:
-    """The generation to run now: the open one, or a new one with the files not read yet.
+def next_generation(
+    journal: Journal, inputs: Sequence[InputFile], commands: Sequence[InputFile] = ()
+) -> Generation | None:
+    """The generation to run now: the open one, or a new one with the files not read yet. Commands
+    go before further input: they were written when nothing of that was known.
 
     Raises InputChanged if a file that was read, or is being read, is gone or has changed.
     """
     open_one = next((g for g in journal.generations if g.ended_at is None), None)
-    present = {file.name: file for file in inputs}
+    present = {file.name: file for file in (*inputs, *commands)}
     if open_one is not None:
         for file in open_one.files:
             found = present.get(file.name)
@@ -88,13 +99,22 @@ def next_generation(journal: Journal, inputs: Sequence[InputFile]) -> Generation
     for name, file in present.items():
         if name in read and _differ(read[name], file):
             raise _changed(read[name], file)
-    fresh = [file for file in inputs if file.name not in read]
+    own = [file for file in commands if file.name not in read]
+    further = [file for file in inputs if file.name not in {*read, *(one.name for one in own)}]
+    fresh = own or further
     if not fresh:
         return None
     last = journal.generations[-1] if journal.generations else None
     floor = last.ended_at if last is not None and last.ended_at is not None else 0
-    generation = Generation(number=len(journal.generations) + 1, files=fresh, floor=floor)
+    generation = Generation(
+        number=len(journal.generations) + 1,
+        files=fresh,
+        floor=floor,
+        commands=bool(own),
+        more=bool(own and further),
+    )
     journal.generations.append(generation)
+    journal.bound(journal.as_of)
     return generation
 
 

@@ -46,7 +46,12 @@ def run(
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes. Default: 1 or 2, by cores.")
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            help="Processes, of each host. Default: 1 or 2, by cores; 1 with --addresses.",
+        ),
     ] = None,
     config: Annotated[
         Path | None,
@@ -65,6 +70,18 @@ def run(
         int | None,
         typer.Option("--sql-port", help="With --kafka: serve the warehouse here for `kizuna sql`."),
     ] = None,
+    addresses: Annotated[
+        str | None,
+        typer.Option(
+            "--addresses",
+            metavar="HOST:PORT,…",
+            help="With --kafka: all hosts that share the work and --output; start it on each.",
+        ),
+    ] = None,
+    host: Annotated[
+        int | None,
+        typer.Option("--host", min=0, help="Which of --addresses this host is, from 0."),
+    ] = None,
 ) -> None:
     """Run events through stitch, accrue, score and decide into a warehouse and trigger files.
 
@@ -74,6 +91,8 @@ def run(
 
     With `--kafka` it reads the topics of the configured broker and writes topics, warehouse and
     archive, until SIGTERM or Ctrl-C; it then finishes what is on its way, saves and ends with 0.
+    On several hosts, `--addresses a:2101,b:2101` on all and `--host 0`, `--host 1`: stopping one
+    stops all.
 
     Example: `kizuna run --input city/events --output out --workers 2`
     """
@@ -92,10 +111,12 @@ def run(
     if kafka:
         run_kafka(
             output,
-            workers=workers or DEFAULT_WORKERS,
+            workers=workers,
             config=config or DEFAULT_CONFIG,
             metrics_port=metrics_port,
             sql_port=sql_port,
+            addresses=[each.strip() for each in (addresses or "").split(",") if each.strip()],
+            host=host,
         )
         return
     assert inputs is not None

@@ -100,6 +100,7 @@ def produce(
 
 def client(config: Path | None) -> tuple[Any, dict[str, Any]]:
     """The settings `kafka`, and librdkafka's properties for them."""
+    from config.kafka_access import demand_access  # noqa: PLC0415
     from config.kafka_clients import client_options  # noqa: PLC0415
     from pipelines.assemble import read_configuration  # noqa: PLC0415
     from scripts.run import DEFAULT_CONFIG  # noqa: PLC0415
@@ -107,6 +108,7 @@ def client(config: Path | None) -> tuple[Any, dict[str, Any]]:
     deployment = read_configuration(config or DEFAULT_CONFIG)
     kafka = deployment.settings.kafka
     options = client_options(kafka, deployment.secrets)
+    demand_access(options)
     # Only errors: a coordinator that isn't ready yet is tried again, which is nobody's news.
     return kafka, {"log_level": 3, **{k: v for k, v in options.items() if k != "group.id"}}
 

@@ -24,6 +24,15 @@ def progress_bar(label: str) -> Iterator[Progress]:
         yield show
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things in words.
+
+    >>> counted(1, "record"), counted(2000, "record")
+    ('1 record', '2,000 records')
+    """
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
 def say(text: str) -> None:
     """A line of result."""
     from rich.console import Console  # noqa: PLC0415

@@ -69,6 +69,7 @@ def _open(config: Path | None) -> "tuple[Topics, str, AdminClient]":
     from confluent_kafka.admin import AdminClient  # noqa: PLC0415
 
     from config.deployment import HERE  # noqa: PLC0415
+    from config.kafka_access import demand_access  # noqa: PLC0415
     from config.kafka_clients import client_options  # noqa: PLC0415
     from config.load import load  # noqa: PLC0415
     from config.secret_keys import load_secrets  # noqa: PLC0415
@@ -81,6 +82,7 @@ def _open(config: Path | None) -> "tuple[Topics, str, AdminClient]":
     declared = load(folder / "topics.yaml", Topics, check_topics)
     # Below that, a broker that doesn't answer is told of by the command itself, once.
     options = client_options(settings.kafka, load_secrets(os.environ)) | {"log_level": 2}
+    demand_access(options)
     return declared, settings.kafka.topic_prefix, AdminClient(options)
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 
 from schemas.flow import Row
 from sinks.duckdb.schema import ROW_TABLES, RowTable
-from sinks.row_batch import RowBatch
+from sinks.row_batch import TOLD_CLASSES, RowBatch
 
 
 class ColumnBatch:
@@ -34,9 +34,11 @@ class ColumnBatch:
 
 
 def columns_of(batch: RowBatch) -> ColumnBatch:
-    """The rows of a batch as columns; refuses a class that has no table."""
+    """The rows of a batch as columns, but for those that only topics tell."""
     tables: dict[str, pa.RecordBatch] = {}
     for row_class, rows in batch.by_class().items():
+        if row_class in TOLD_CLASSES:
+            continue
         kind = ROW_TABLES[row_class]
         kept = rows if kind.key_of is None else newest_by_key(rows, kind.key_of)
         tables[kind.table.name] = _record_batch(kind, kept)

@@ -25,7 +25,7 @@ python -c "import duckdb; duckdb.connect('OUT/warehouse.duckdb').sql('FROM membe
 * Times are `TIMESTAMP` in UTC. Money is in minor units (cents), points are whole numbers.
 * Columns and tables whose name starts with `_` are bookkeeping and may differ between two runs
   over the same input. Everything else but the table `runs` is a function of the input, the
-  config and `--as-of`: `python -m scripts.warehouse_hash OUT…` compares.
+  config and `--as-of`: `kizuna reconcile OUT OTHER` compares ([reconcile.md](reconcile.md)).
 * A table with a key holds the newest state of each key. The others are only ever added to, so
   they are the history: nothing in them is edited.
 * This page is generated from the comments in the file itself: `duckdb_tables()`,

@@ -44,9 +44,11 @@ def read_back(
 ) -> Held:
     """Everything on a topic that a resumed run will make again.
 
-    `options` name a `group.id`, which the client asks for: nothing is joined or committed.
+    Without a snapshot, what is on a topic of which the newest counts may be another history's, and
+    is overtaken. `options` name a `group.id`, which the client asks for: nothing is joined or
+    committed.
     """
-    reading = _Reading(options, topic, positions or {}, newest_counts)
+    reading = _Reading(options, topic, positions or {}, newest_counts, positions is None)
     try:
         return reading.run()
     finally:
@@ -55,7 +57,7 @@ def read_back(
 
 def ends_of(options: Options, topic: str) -> dict[int, int]:
     """By partition, the offset that the next record gets."""
-    reading = _Reading(options, topic, {}, False)
+    reading = _Reading(options, topic, {})
     try:
         return {partition: high for partition, (_, high) in reading.bounds().items()}
     finally:
@@ -64,11 +66,17 @@ def ends_of(options: Options, topic: str) -> dict[int, int]:
 
 class _Reading:
     def __init__(
-        self, options: Options, topic: str, positions: Positions, newest_counts: bool
+        self,
+        options: Options,
+        topic: str,
+        positions: Positions,
+        newest_counts: bool = False,
+        begins: bool = False,
     ) -> None:
         self._topic = topic
         self._positions = positions
         self._recorded = Recorded(newest_counts)
+        self._overtakes = newest_counts and begins
         self._partitions: list[int] = []
         self._patience_seconds = delivery_seconds(options)
         shared = {name: value for name, value in options.items() if name not in _OF_PRODUCERS}
@@ -80,6 +88,8 @@ class _Reading:
     def run(self) -> Held:
         began = time.monotonic()
         bounds = self.bounds()
+        if self._overtakes:
+            return Held(self._recorded, {number: high for number, (_, high) in bounds.items()})
         self._refuse_if_behind(bounds)
         at = {number: self._start(number, low) for number, (low, _) in bounds.items()}
         ends = {number: high for number, (_, high) in bounds.items()}

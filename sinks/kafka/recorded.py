@@ -9,6 +9,8 @@ comes before they are all through.
 from collections.abc import Iterator
 from typing import Final
 
+from sinks.kafka.records import revision_of
+
 Waiting = tuple[tuple[int, int], ...]
 """Offsets that wait, as runs: from, to (exclusive)."""
 Positions = dict[int, tuple[int, Waiting]]
@@ -22,16 +24,17 @@ _OFFSET_BITS: Final = 48
 class Recorded:
     """Records of one topic that wait, by `record_id`; equal ones are counted.
 
-    `newest_counts`: the topic is compacted, so an older record of a key may be gone where a newer
-    one is there. Then an old record that is written again has to be followed by the newer ones, or
-    the key would end with the wrong one: `forget` its key.
+    `newest_counts`: the topic is compacted and only a key's last record counts, so an older one may
+    be gone, or never have been written, where a newer one is there. Whoever asks is told that it
+    was `overtaken`.
     """
 
     def __init__(self, newest_counts: bool = False) -> None:
         self._places: dict[bytes, int | list[int]] = {}
         """One or, rarely, several. Numbers alone cost the garbage collector nothing."""
         self._ids: dict[bytes, set[bytes]] | None = {} if newest_counts else None
-        """By key."""
+        self._reached: dict[bytes, int] = {}
+        """By key: which records, and the highest revision among them."""
         self._waiting: dict[int, Waiting] | None = None
         """As of the last change; None: there was one since."""
 
@@ -51,6 +54,7 @@ class Recorded:
             self._places[record_id] = [before, place]
         if self._ids is not None and key is not None:
             self._ids.setdefault(key, set()).add(record_id)
+            self._reached[key] = max(revision_of(record_id), self._reached.get(key, 0))
         self._waiting = None
 
     def take(self, record_id: bytes) -> bool:
@@ -65,13 +69,18 @@ class Recorded:
         self._waiting = None
         return True
 
-    def forget(self, key: bytes | None) -> None:
-        """A record of this key is about to be written: on a compacted topic none waits after it."""
+    def overtaken(self, key: bytes | None, record_id: bytes) -> bool:
+        """Whether the topic has a newer record of the key; if not, none of the key waits any more:
+        what has not come by now was made by another history."""
         if self._ids is None or key is None:
-            return
-        for record_id in self._ids.pop(key, ()):
-            self._places.pop(record_id, None)
+            return False
+        if revision_of(record_id) <= self._reached.get(key, 0):
+            return True
+        self._reached.pop(key, None)
+        for waiting in self._ids.pop(key, ()):
+            self._places.pop(waiting, None)
             self._waiting = None
+        return False
 
     def waiting(self, partition: int) -> Waiting:
         """What waits in a partition."""

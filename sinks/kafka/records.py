@@ -13,10 +13,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from xxhash import xxh3_64_hexdigest, xxh3_128_hexdigest
 
-from schemas.decisions import Decision, Member, Trigger
+from schemas.decisions import Decision, Trigger
+from schemas.events import TRACEPARENT
 from schemas.flow import Row
 from schemas.identity import IdentityLink
 from schemas.ledger import LedgerEntry, RedemptionAnswer
+from schemas.member_state import MemberState
 from schemas.refusals import Quarantined
 
 RECORD_ID: Final = "record_id"
@@ -24,6 +26,9 @@ RAW_BYTES_MAX: Final = 600_000
 """Of a refused record on a topic. Base64 makes it a third longer, and brokers refuse records above
 1 MiB unless told otherwise."""
 
+_TRACE_ENDS: Final = len("00-") + 32 + 1
+_SPAN_ENDS: Final = _TRACE_ENDS + 16
+"""In a `traceparent` of version 00: trace id, span id and flags, in hex."""
 _JSON: Final[tuple[str, bytes]] = ("content-type", b"application/json")
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -46,14 +51,17 @@ def record_of(row: Row) -> Record:
     return _MAKERS[type(row)](row)
 
 
-def traceparent(member_id: str, at: int, record_id: bytes) -> bytes:
-    """W3C trace context: what one instant of the engine's clock brought one member is a trace.
+def traceparent(parent: str | None, member_id: str, at: int, record_id: bytes) -> bytes:
+    """W3C trace context: a span of its own in the trace of the event behind the record.
 
-    So the entries, decisions and triggers that an event led to share a trace id in every run,
-    without the event's id having to travel with them.
+    Without a parent (the event had none, or time alone led to it) what one instant of the
+    engine's clock brought one member is a trace. The same in every run.
     """
+    span = xxh3_64_hexdigest(record_id)
+    if parent is not None:
+        return f"{parent[:_TRACE_ENDS]}{span}{parent[_SPAN_ENDS:]}".encode()
     trace = xxh3_128_hexdigest(f"{member_id}@{at}".encode())
-    return f"00-{trace}-{xxh3_64_hexdigest(record_id)}-01".encode()
+    return f"00-{trace}-{span}-01".encode()
 
 
 def _content_id(value: bytes) -> bytes:
@@ -68,7 +76,7 @@ def _about_member(
         (RECORD_ID, record_id),
         ("schema", schema),
         _JSON,
-        ("traceparent", traceparent(row.member_id, at, record_id)),
+        (TRACEPARENT, traceparent(row.traceparent, row.member_id, at, record_id)),
         *more,
     ]
     return Record(record_id, row.member_id.encode(), value, headers)
@@ -95,11 +103,16 @@ def _trigger(row: Trigger) -> Record:
     return _about_member(row, b"trigger/1", record_id, _encode(row), row.decided_at, named)
 
 
-def _member(row: Member) -> Record:
-    """A version of another history must not pass for this one's, so the content counts too."""
+def _member_state(row: MemberState) -> Record:
+    """A revision of another history must not pass for this one's, so the content counts too."""
     value = _encode(row)
-    record_id = f"{row.member_id}@{row.version}:{xxh3_64_hexdigest(value)}".encode()
-    return _plain(b"member/1", record_id, row.member_id.encode(), value)
+    record_id = f"{row.member_id}@{row.revision}:{xxh3_64_hexdigest(value)}".encode()
+    return _about_member(row, b"member_state/1", record_id, value, row.as_of)
+
+
+def revision_of(record_id: bytes) -> int:
+    """Of the record of a member's state."""
+    return int(record_id.rpartition(b"@")[2].partition(b":")[0])
 
 
 def _identity_link(row: IdentityLink) -> Record:
@@ -125,7 +138,7 @@ _MAKERS: Final[dict[type[Row], Callable[[Any], Record]]] = {
     RedemptionAnswer: _redemption_answer,
     Decision: _decision,
     Trigger: _trigger,
-    Member: _member,
+    MemberState: _member_state,
     IdentityLink: _identity_link,
     Quarantined: _quarantined,
 }

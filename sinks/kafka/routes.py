@@ -1,15 +1,16 @@
 """Which rows go to which topic.
 
-Rows that aren't listed here stay in the warehouse: lots, tiers and journeys are the state behind
-what the topics tell, and an event's owner is of interest to analysts only.
+Rows that aren't listed here stay in the warehouse: lots, tiers, journeys and `members` are the
+state behind what the topics tell, and an event's owner is of interest to analysts only.
 """
 
 from typing import Final
 
-from schemas.decisions import CHANNELS, Decision, Member, Trigger
+from schemas.decisions import CHANNELS, Decision, Trigger
 from schemas.flow import Row
 from schemas.identity import IdentityLink
 from schemas.ledger import LedgerEntry, RedemptionAnswer
+from schemas.member_state import MemberState
 from schemas.refusals import Quarantined
 from sinks.row_batch import RowBatch
 
@@ -32,7 +33,7 @@ _TOPICS: Final[dict[type[Row], tuple[str, ...]]] = {
     LedgerEntry: (LEDGER,),
     # Whoever follows the ledger sees why points moved, or why they didn't.
     RedemptionAnswer: (REDEMPTIONS, LEDGER),
-    Member: (MEMBER_STATE,),
+    MemberState: (MEMBER_STATE,),
     IdentityLink: (LINKS,),
     Decision: (DECISIONS,),
     Quarantined: (QUARANTINE,),

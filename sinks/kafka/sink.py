@@ -16,6 +16,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from confluent_kafka import KafkaError, Message
 
 from schemas.decisions import Trigger
+from schemas.flow import Row
 from schemas.settings import Kafka
 from sinks.kafka.deliveries import Deliveries, Options, Report, TopicFailed
 from sinks.kafka.read_back import ends_of, read_back
@@ -115,6 +116,7 @@ class OutputTopic(StatefulSinkPartition[RowBatch, Positions]):
         self._deliveries = deliveries
         self._options = options
         self._recorded, self._ends = read_back(options, topic, positions, newest_counts)
+        self._newest_counts = newest_counts
         self._closed = closed
         self._observe_latency = observe_latency
         self._confirmed = confirmed
@@ -124,23 +126,38 @@ class OutputTopic(StatefulSinkPartition[RowBatch, Positions]):
         self._failed: str | None = None
 
     def write_batch(self, values: list[RowBatch]) -> None:
+        rows = [row for batch in values for row in batch.rows]
+        if self._newest_counts:
+            rows = self._newest(rows)
         handed_over = 0
-        for batch in values:
-            for row in batch.rows:
-                record = record_of(row)
-                if self._recorded:
-                    if self._recorded.take(record.record_id):
-                        continue
-                    self._recorded.forget(record.key)
-                report: Report = self._report
-                if isinstance(row, Trigger) and self._observe_latency is not None:
-                    report = partial(self._report_trigger, time.time() - row.decided_at / 1000)
-                self._deliveries.send(self._topic, record, report)
-                handed_over += 1
-                if handed_over % _SERVE_EVERY == 0:
-                    self._deliveries.serve()
+        for row in rows:
+            record = record_of(row)
+            if self._recorded:
+                if self._recorded.take(record.record_id):
+                    continue
+                if self._recorded.overtaken(record.key, record.record_id):
+                    continue
+            report: Report = self._report
+            if isinstance(row, Trigger) and self._observe_latency is not None:
+                report = partial(self._report_trigger, time.time() - row.decided_at / 1000)
+            self._deliveries.send(self._topic, record, report)
+            handed_over += 1
+            if handed_over % _SERVE_EVERY == 0:
+                self._deliveries.serve()
         self._deliveries.serve()
         self._check()
+
+    def _newest(self, rows: list[Row]) -> list[Row]:
+        """Each member's last row: on a compacted topic no other is worth its record.
+
+        One that is left out and waits on the topic has come again by that.
+        """
+        newest = {row.member_id: row for row in rows}  # type: ignore[attr-defined]
+        if self._recorded:
+            for row in rows:
+                if newest[row.member_id] is not row:  # type: ignore[attr-defined]
+                    self._recorded.take(record_of(row).record_id)
+        return list(newest.values())
 
     def snapshot(self) -> Positions:
         self._deliveries.settle()

@@ -109,16 +109,18 @@ def topics_agree(bootstrap, prefix, topics, output):
     ):
         problems += same(topic, Counter(tuple(one[f] for f in fields) for one in records), answers)
     problems += in_order(seen[prefix + "loyalty.member-state"])
-    for topic, table, keys, fields in (
+    for topic, table, counts, keys, fields in (
         (
             "loyalty.member-state",
             "members",
+            "revision",
             ("member_id",),
             ("member_id", "available", "pending", "held", "qualifying", "tier", "segment"),
         ),
         (
             "identity.links",
             "identity_links",
+            "version",
             ("namespace", "value", "owner", "event_id"),
             ("namespace", "value", "owner", "event_id", "reason"),
         ),
@@ -126,7 +128,7 @@ def topics_agree(bootstrap, prefix, topics, output):
         newest = {}
         for one in seen[prefix + topic]:
             said, key = one.said, tuple(one.said[field] for field in keys)
-            if key not in newest or said["version"] >= newest[key]["version"]:
+            if key not in newest or said[counts] >= newest[key][counts]:
                 newest[key] = said
         problems += same(
             f"{topic}, the newest",
@@ -141,10 +143,10 @@ def in_order(states):
     problems = []
     last = {}
     for one in states:
-        member, version = one.said["member_id"], one.said["version"]
-        if last.get(member, -1) > version:
-            problems.append(f"loyalty.member-state: {member}: {version} after {last[member]}")
-        last[member] = version
+        member, revision = one.said["member_id"], one.said["revision"]
+        if last.get(member, 0) >= revision:
+            problems.append(f"loyalty.member-state: {member}: {revision} after {last[member]}")
+        last[member] = revision
     return problems
 
 

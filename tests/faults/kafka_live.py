@@ -103,6 +103,7 @@ class Live:
         self.workers = workers
         self._config = config
         self._env = env
+        self._tree = CONFIG.parent
         self._launcher = None
         self.log = output.parent / f"{output.name}.log"
         self.starts = 0
@@ -114,9 +115,13 @@ class Live:
         self.starts += 1
         with self.log.open("ab") as log:
             self._launcher = subprocess.Popen(
-                self.command(), env=self._env, cwd=CONFIG.parent, stdout=log, stderr=log
+                self.command(), env=self._env, cwd=self._tree, stdout=log, stderr=log
             )
         self.wait_for_workers()
+
+    def install(self, tree, config):
+        """What the next start runs: a source tree and its configuration."""
+        self._tree, self._config = tree, config
 
     def command(self):
         run = [sys.executable, "-m", "scripts.cli", "run", "--kafka", "--output", self.output]
@@ -140,7 +145,7 @@ class Live:
         self.starts += 1
         with self.log.open("ab") as log:
             self._launcher = subprocess.Popen(
-                self.command(), env=self._env, cwd=CONFIG.parent, stdout=log, stderr=log
+                self.command(), env=self._env, cwd=self._tree, stdout=log, stderr=log
             )
 
     def processes(self):
@@ -175,7 +180,7 @@ class Live:
         return subprocess.run(
             self.command(),
             env=self._env,
-            cwd=CONFIG.parent,
+            cwd=self._tree,
             capture_output=True,
             text=True,
             timeout=60,

@@ -82,20 +82,26 @@ def read_archive(folder):
 
 def marks(output):
     """How far each key group of `decide` has come by its saved state, ms UTC, by group."""
+    return {
+        key: msgspec.msgpack.decode(state)["mark"]
+        for key, state in saved(output, "loyalty.decide").items()
+    }
+
+
+def saved(output, step):
+    """The newest state that was saved of each key of a step, by key."""
     newest = {}
     for file in sorted((output / "recovery").glob("*.sqlite3")):
         database = sqlite3.connect(file)
         for key, epoch, state in database.execute(
             "SELECT state_key, snap_epoch, ser_change FROM snaps "
-            "WHERE step_id LIKE 'loyalty.decide%' AND ser_change IS NOT NULL"
+            "WHERE step_id LIKE ? || '%' AND ser_change IS NOT NULL",
+            [step],
         ):
             if key not in newest or epoch > newest[key][0]:
                 newest[key] = epoch, state
         database.close()
-    return {
-        key: msgspec.msgpack.decode(pickle.loads(state))["mark"]
-        for key, (_, state) in newest.items()
-    }
+    return {key: pickle.loads(state) for key, (_, state) in newest.items()}
 
 
 def rows(warehouse, sql):

@@ -16,7 +16,8 @@ from confluent_kafka.schema_registry import Schema, SchemaReference, SchemaRegis
 from config.kafka_clients import registry_options
 from config.secret_keys import load_secrets
 from config.settings import load_settings
-from pipelines.sources.kafka.wire import Stalled, Wire
+from pipelines.sources.kafka.wire import Stalled, Wire, traced
+from transforms.decode.trace_context import Traced
 
 PATIENCE = 10.0
 EVENT = {
@@ -51,6 +52,24 @@ def registry():
 def test_json_is_handed_on_as_it_is():
     assert Wire(None).record(b'{"n":1}') == b'{"n":1}'
     assert Wire(None).record(None) == b""
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ([("traceparent", b"00-a")], "00-a"),
+        ([("traceparent", b"first"), ("other", b"x"), ("traceparent", b"last")], "last"),
+        ([("traceparent", "text")], "text"),
+        ([("traceparent", b"\xff\x00")], "\ufffd\x00"),
+    ],
+)
+def test_a_header_says_the_trace(headers, said):
+    assert traced(b"{}", headers) == Traced(record=b"{}", traceparent=said)
+
+
+@pytest.mark.parametrize("headers", [None, [], [("tracestate", b"x")], [("traceparent", None)]])
+def test_a_record_without_a_trace_is_handed_on_as_it_is(headers):
+    assert traced(b"{}", headers) == b"{}"
 
 
 def test_avro_is_read_by_the_schema_it_was_written_with(registry):

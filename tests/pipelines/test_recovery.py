@@ -11,7 +11,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig
 from bytewax.testing import TestingSink, TestingSource
 
-from pipelines.recovery import StoreIncomplete, prepare, resume_epoch
+from pipelines.recovery import StoreIncomplete, prepare, resume_epoch, share
 
 FIRST = [("a", 1), ("b", 2)]
 STEP = "sums.add.stateful_flat_map.stateful.stateful_batch"
@@ -96,3 +96,21 @@ def test_a_missing_partition_of_the_store_is_refused(store):
     (store / "part-1.sqlite3").unlink()
     with pytest.raises(StoreIncomplete, match="must hold all 2 partitions"):
         prepare(store, "sums.read", ["iterable"])
+
+
+@pytest.mark.parametrize("hosts", [1, 2, 3])
+def test_each_partition_of_the_store_belongs_to_one_host(store, hosts):
+    there = {file.resolve() for file in store.glob("*.sqlite3")}
+    shares = [sorted(share(store, host, hosts).glob("*.sqlite3")) for host in range(hosts)]
+    assert sorted(file.resolve() for files in shares for file in files) == sorted(there)
+    again = share(store, 0, 1)
+    assert {file.resolve() for file in again.glob("*.sqlite3")} == there, "and alone, all of them"
+
+
+def test_a_share_follows_the_number_of_hosts(store):
+    share(store, 1, 2)
+    assert not list(share(store, 1, 3).glob("part-0*"))
+    (mine,) = share(store, 1, 2).glob("*.sqlite3")
+    assert mine.is_symlink()
+    assert not mine.readlink().is_absolute(), "hosts may have the folder at different places"
+    assert prepare(store, "sums.read", ["iterable"]) == 0, "links are none of its partitions"

@@ -26,7 +26,9 @@ from transforms.decode import Decoder
 ROOT = Path(__file__).parents[2]
 
 
-def written(number: int, channel: str = "push", action: str = "send") -> Written:
+def written(
+    number: int, channel: str = "push", action: str = "send", market: str = "us"
+) -> Written:
     """A trigger as decide writes it."""
     return Written(
         trigger_id=f"t-{number:06}",
@@ -44,7 +46,12 @@ def written(number: int, channel: str = "push", action: str = "send") -> Written
         handle="push_token:x",
         state_version=1,
         decided_at=number,
+        market=market,
     )
+
+
+def trace_of(number: int) -> bytes:
+    return f"00-{number + 1:032x}-{number + 1:016x}-01".encode()
 
 
 class Bus:
@@ -65,6 +72,7 @@ class Bus:
                 f"{self.prefix}triggers.{one.channel}",
                 msgspec.json.encode(one),
                 one.member_id.encode(),
+                headers=[("traceparent", trace_of(one.decided_at))],
             )
         assert self._producer.flush(20) == 0
 
@@ -82,10 +90,10 @@ class Bus:
         )
 
     def feedback(self) -> list[dict]:
-        return [
-            json.loads(one.value())
-            for one in read_all(self.broker, f"{self.prefix}events.delivery")
-        ]
+        return [json.loads(one.value()) for one in self.feedback_records()]
+
+    def feedback_records(self) -> list:
+        return read_all(self.broker, f"{self.prefix}events.delivery")
 
 
 @pytest.fixture
@@ -247,6 +255,22 @@ def test_the_answers_are_events_that_decode_takes(bus: Bus) -> None:
         decoded = decoder.decode(raw, partition="p", offset=number, known_at=now, bound_at=now)
         assert decoded.payload.trigger_id == one["payload"]["trigger_id"]
         assert decoded.identifiers == (f"member_id:{one['identifiers']['member_id']}",)
+
+
+def test_an_answer_names_its_triggers_market_and_goes_on_with_its_trace(bus: Bus) -> None:
+    markets = ("us", "de")
+    bus.write(*(written(n, market=markets[n % 2]) for n in range(20)))
+    consumer = bus.consumer(feedback=Feedback(bus.options, prefix=bus.prefix))
+    look_until(consumer, lambda one: None, lambda: consumer.applied == 20)
+    consumer.close()
+    told = set()
+    for record in bus.feedback_records():
+        event = json.loads(record.value())
+        number = int(event["payload"]["trigger_id"].removeprefix("t-"))
+        assert event["market"] == markets[number % 2]
+        assert dict(record.headers()) == {"traceparent": trace_of(number)}
+        told.add(number)
+    assert told == set(range(20))
 
 
 def test_the_same_trigger_has_the_same_answers(bus: Bus) -> None:

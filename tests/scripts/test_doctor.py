@@ -193,12 +193,14 @@ def test_a_disk_that_is_nearly_full_is_wrong(config, output, no_kafka, monkeypat
     assert wrong(found(config, output)) == ["disk"]
 
 
-def test_whoever_holds_the_output_is_named(config, output, no_kafka, process):
-    holder = process(HOLD, output / ".lock")
+@pytest.mark.parametrize("lock", [".lock", ".lock-1"])
+def test_whoever_holds_the_output_is_named(config, output, no_kafka, process, lock):
+    """The only host's processes, or those of a further one."""
+    holder = process(HOLD, output / lock)
     findings = found(config, output)
     assert wrong(findings) == []
     assert findings["lock"].said.startswith(f"a run lives: {holder.pid} (")
-    assert holders(output / ".lock")[0].locks
+    assert holders(output / lock)[0].locks
 
 
 def test_a_suspended_holder_is_wrong(config, output, no_kafka, process):

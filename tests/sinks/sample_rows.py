@@ -7,14 +7,14 @@ import msgspec
 from msgspec import inspect as shapes
 
 from schemas.flow import Row
-from sinks.row_batch import ROW_CLASSES
+from sinks.row_batch import ROW_CLASSES, TOLD_CLASSES
 
 KEYS_A_TABLE = 40
 SHAPES: dict[type[Row], dict[str, shapes.Type]] = {
     row_class: {
         field.name: shapes.type_info(field.type) for field in msgspec.structs.fields(row_class)
     }
-    for row_class in ROW_CLASSES
+    for row_class in (*ROW_CLASSES, *TOLD_CLASSES)
 }
 
 
@@ -59,6 +59,10 @@ class RowMaker:
             return {"points": pick.randrange(99), "lines": [{"sku": "a'b", "note": "snow ☃"}]}
         if isinstance(shape, shapes.NoneType):
             return None
+        if isinstance(shape, shapes.VarTupleType):
+            return tuple(self._value(shape.item_type) for _ in range(pick.randrange(3)))
+        if isinstance(shape, shapes.StructType):
+            return shape.cls(**{field.name: self._value(field.type) for field in shape.fields})
         assert isinstance(shape, shapes.StrType), shape
         return pick.choice(
             ["", "plain", "it's", 'a "b"\n;--', "NUL \x00 in it", "絆", str(self._made)]

@@ -11,24 +11,35 @@ from topic_cases import answer, entry, trigger
 from schemas.decisions import CHANNELS, Decision, Delivery, JourneyEntry, Member, Trigger
 from schemas.flow import Row
 from schemas.identity import EventOwner, Guest, IdentityLink, IdentityNotice
-from schemas.ledger import LedgerEntry, Lot, Redemption, RedemptionAnswer, TierChange
-from schemas.refusals import Quarantined
+from schemas.ledger import (
+    Correction,
+    LedgerEntry,
+    Lot,
+    Redemption,
+    RedemptionAnswer,
+    TierChange,
+)
+from schemas.member_state import MemberState
+from schemas.refusals import Quarantined, Repaired
 from schemas.scoring import ChurnScore
 from sinks.kafka import to_topics
 from sinks.kafka.recorded import Recorded
 from sinks.kafka.records import RAW_BYTES_MAX, record_of
 from sinks.kafka.routes import OUTPUT_TOPICS, topics_of
-from sinks.row_batch import ROW_CLASSES, RowBatch
+from sinks.row_batch import ROW_CLASSES, TOLD_CLASSES, RowBatch
 
 ROUTED: dict[type[Row], tuple[str, ...]] = {
     LedgerEntry: ("loyalty.ledger",),
     RedemptionAnswer: ("loyalty.redemptions", "loyalty.ledger"),
-    Member: ("loyalty.member-state",),
+    MemberState: ("loyalty.member-state",),
     IdentityLink: ("identity.links",),
     Decision: ("loyalty.decisions",),
     Quarantined: ("quarantine",),
 }
 WAREHOUSE_ONLY = {
+    Correction,
+    Member,
+    Repaired,
     EventOwner,
     IdentityNotice,
     Guest,
@@ -42,7 +53,7 @@ WAREHOUSE_ONLY = {
 SCHEMAS = {
     LedgerEntry: b"ledger_entry/1",
     RedemptionAnswer: b"redemption_answer/1",
-    Member: b"member/1",
+    MemberState: b"member_state/1",
     IdentityLink: b"identity_link/1",
     Decision: b"decision/1",
     Trigger: b"trigger/1",
@@ -51,7 +62,7 @@ SCHEMAS = {
 
 
 def test_every_kind_of_row_has_its_topics_or_none() -> None:
-    assert {*ROUTED, *WAREHOUSE_ONLY, Trigger} == set(ROW_CLASSES)
+    assert {*ROUTED, *WAREHOUSE_ONLY, Trigger} == {*ROW_CLASSES, *TOLD_CLASSES}
     maker = RowMaker(1)
     for row_class, topics in ROUTED.items():
         assert topics_of(maker.row(row_class)) == topics
@@ -148,17 +159,32 @@ def test_what_waits_is_counted_and_placed() -> None:
     assert not recorded.take(b"b")
     taken = Counter(recorded.take(b"a") for _ in range(3))
     assert taken == {True: 2, False: 1}
-    recorded.forget(b"key")
+    assert not recorded.overtaken(b"key", b"d")
     assert recorded.waiting(2) == ((0, 1),)
     assert recorded.take(b"c")
     assert not recorded
 
 
-def test_of_a_compacted_topic_a_whole_key_is_forgotten() -> None:
+def test_of_a_compacted_topic_older_records_are_overtaken() -> None:
     recorded = Recorded(newest_counts=True)
-    recorded.add(b"m@2", b"m", 0, 1)
-    recorded.add(b"m@3", b"m", 0, 2)
-    recorded.add(b"n@1", b"n", 0, 3)
-    recorded.forget(b"m")
+    recorded.add(b"m@7:aa", b"m", 0, 1)
+    recorded.add(b"m@9:bb", b"m", 0, 2)
+    recorded.add(b"n@9@1:cc", b"n@9", 0, 3)
+    assert recorded.overtaken(b"m", b"m@6:dd")
+    assert recorded.take(b"m@7:aa")
+    assert recorded.overtaken(b"m", b"m@8:dd")
+    assert recorded.waiting(0) == ((2, 4),)
+    assert recorded.take(b"m@9:bb")
+    assert not recorded.overtaken(b"m", b"m@10:dd")
+    assert not recorded.overtaken(b"other", b"other@1:ee")
     assert recorded.waiting(0) == ((3, 4),)
-    assert not recorded.take(b"m@3")
+
+
+def test_what_another_history_left_on_a_compacted_topic_is_not_waited_for_for_ever() -> None:
+    recorded = Recorded(newest_counts=True)
+    recorded.add(b"m@4:aa", b"m", 0, 1)
+    assert not recorded.take(b"m@4:bb")
+    assert recorded.overtaken(b"m", b"m@4:bb")
+    assert not recorded.overtaken(b"m", b"m@5:bb")
+    assert not recorded
+    assert not recorded.overtaken(b"m", b"m@6:bb")

@@ -20,9 +20,9 @@ from sample_rows import RowMaker
 from topic_cases import Found, Topics, answer, entry, ids, shuffled, trigger
 
 from pipelines.recovery import prepare
-from schemas.decisions import Member
 from schemas.flow import Row
 from schemas.identity import IdentityLink
+from schemas.member_state import MemberState
 from sinks.kafka import to_topics
 from sinks.kafka.recorded import Positions
 from sinks.kafka.records import record_of
@@ -229,19 +229,55 @@ def test_links_that_are_equal_are_counted(broker: str) -> None:
     assert values(topics.read(LINKS)) == expected([link] * 4 + [other])
 
 
-def members(*versions: int, tier: str = "gold", member: str = "m-1") -> list[Row]:
-    one = RowMaker(1).row(Member)
+def members(*revisions: int, tier: str = "gold", member: str = "m-1") -> list[Row]:
+    one = RowMaker(1).row(MemberState)
     return [
-        msgspec.structs.replace(one, member_id=member, version=version, tier=tier)
-        for version in versions
+        msgspec.structs.replace(one, member_id=member, revision=revision, tier=tier)
+        for revision in revisions
     ]
 
 
 def newest(found: Sequence[Found]) -> dict[bytes | None, tuple[int, str]]:
-    return {one.key: (one.value["version"], one.value["tier"]) for one in found}
+    return {one.key: (one.value["revision"], one.value["tier"]) for one in found}
 
 
-def test_a_member_ends_with_the_newest_version_though_older_ones_are_compacted_away(
+def revisions(found: Sequence[Found], key: bytes) -> list[int]:
+    return [one.value["revision"] for one in found if one.key == key]
+
+
+def test_of_what_is_written_at_once_only_a_members_newest_state_becomes_a_record(
+    broker: str,
+) -> None:
+    topics = Topics(broker, STATE)
+    part = build(topics, STATE)
+    write(part, [*members(1, 2, 3), *members(1, member="m-2"), *members(4)])
+    write(part, members(5, 6))
+    part.snapshot()
+    found = topics.read(STATE)
+    assert revisions(found, b"m-1") == [4, 6]
+    assert revisions(found, b"m-2") == [1]
+
+
+def test_a_state_that_was_left_out_isnt_written_after_a_newer_one(broker: str) -> None:
+    """Batches are others after a resume, and after the next one, too."""
+    topics = Topics(broker, STATE)
+    part = build(topics, STATE)
+    state = part.snapshot()
+    write(part, members(1, 2, 3, 4), 2)
+    part.snapshot()
+    part.close()
+    part = build(topics, STATE, state)
+    write(part, members(1, 2, 3), 3)
+    ends = part.snapshot()
+    assert [high - low for _, waiting in ends.values() for low, high in waiting] == [1]
+    part.close()
+    part = build(topics, STATE, ends)
+    write(part, members(4, 5))
+    part.snapshot()
+    assert revisions(topics.read(STATE), b"m-1") == [2, 4, 5]
+
+
+def test_a_member_ends_with_the_newest_state_though_older_ones_are_compacted_away(
     broker: str,
 ) -> None:
     topics = Topics(broker, STATE, **{"cleanup.policy": "compact"})
@@ -256,7 +292,7 @@ def test_a_member_ends_with_the_newest_version_though_older_ones_are_compacted_a
     part.close()
     found = topics.read(STATE)
     assert newest(found) == {b"m-1": (5, "gold"), b"m-2": (2, "gold")}
-    assert [one.value["version"] for one in found if one.key == b"m-2"] == [1, 2]
+    assert revisions(found, b"m-2") == [1, 2]
 
 
 def test_another_histories_versions_dont_stand_in_for_this_ones(broker: str) -> None:

@@ -14,6 +14,7 @@ from schemas.decisions import Decision, Delivery, JourneyEntry, Member, Trigger
 from schemas.events import EVENT_TYPES, AnyPayload, Event, Line, Nothing
 from schemas.flow import AccountChanged, Attributed, Message, ScoreChanged, TierChanged
 from schemas.journeys import Conversation, Journey
+from schemas.member_state import MemberState
 from transforms.decide import Decide, DecideState
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -62,9 +63,11 @@ class Story:
         journeys: list[Journey] | None = None,
         policy: Conversation | None = None,
         member: str = MEMBER,
+        *,
+        tells_state: bool = False,
     ) -> None:
         chosen = list(shipped_journeys().values()) if journeys is None else journeys
-        self.decide = Decide(chosen, policy or shipped_policy())
+        self.decide = Decide(chosen, policy or shipped_policy(), tells_state=tells_state)
         self.state = self.decide.initial(member)
         self.member = member
         self.outputs: list[Any] = []
@@ -202,6 +205,9 @@ class Story:
 
     def deliveries(self, **wanted: Any) -> list[Delivery]:
         return self.rows(Delivery, **wanted)
+
+    def states(self, **wanted: Any) -> list[MemberState]:
+        return self.rows(MemberState, **wanted)
 
     def members(self, **wanted: Any) -> list[Member]:
         return self.rows(Member, **wanted)

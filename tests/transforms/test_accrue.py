@@ -31,7 +31,7 @@ from accrue_till import (
 
 from schemas.events import Adjust
 from schemas.flow import AccountChanged
-from schemas.ledger import LedgerEntry, RedemptionCode
+from schemas.ledger import LedgerEntry, RedemptionAnswer, RedemptionCode
 from schemas.programme import BaseRate, Downgrade, Expiry, TierLevel, Tiers
 from transforms.accrue.book import MOVEMENTS
 from transforms.accrue.state import AccrueState
@@ -753,3 +753,24 @@ def test_messages_of_other_kinds_pass() -> None:
     till = Till().play(sale("t", day(0), 1000))
     signal = msgspec.structs.replace(message(viewed(day(1))), body=till.changes[-1])
     assert not till.give(signal).last
+
+
+# Traces
+
+
+def test_what_an_event_posts_belongs_to_its_trace_and_what_time_posts_to_none() -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    plain, traced = sale("t", day(0), 1000), sale("u", day(1), 1000)
+    traced = msgspec.structs.replace(traced, context={"traceparent": trace})
+    till = Till().play(plain, traced).until(day(5))
+    found = {(one.kind, one.event_id, one.traceparent) for one in till.entries}
+    assert found == {
+        ("earn", "e-t", None),
+        ("earn", "e-u", trace),
+        ("activate", None, None),
+    }
+    asked = msgspec.structs.replace(redeem("r", day(6), 5), context={"traceparent": trace})
+    till.play(asked)
+    assert {one.traceparent for one in of(till, kind="redeem")} == {trace}
+    answers = till.of(RedemptionAnswer)
+    assert [one.traceparent for one in answers] == [trace]

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import EVENT_TYPES, Event, Line, Return, Sale, Tender
+from schemas.field_rules import MONEY_MAX, QUANTITY_MAX
 from schemas.refusals import REASONS, Quarantined
 from schemas.settings import Blocked, DecodeSettings, Market, Pepper
 from transforms.decode import Decoder, moments, pseudonyms
-from transforms.decode.payload_rules import MONEY_MAX, QUANTITY_MAX
 
 AT = 1_488_362_400_000
 SETTINGS = DecodeSettings(
@@ -326,7 +326,7 @@ REFUSED: list[tuple[str, Any, str, str]] = [
         "endless adjustment",
         of_type("adjust", "command", points=-(2**63), reason="r", actor="a"),
         "schema_mismatch",
-        "payload.points: must be at most",
+        "payload.points: must be at least",
     ),
     (
         "endless workout",

@@ -2,10 +2,10 @@
 
 Read `accrue` (the operator), then `fold` (facts and timers applied to an account in the order in
 which they happened), then what a fold calls: `earn`, `match_return` and `reverse_return`, `redeem`,
-`tiers`, over `lots` and `book`. `posting` brings one event in: in order, or with `rebook`, which
-inserts or removes a fact where it belongs and posts the difference. `read_fact` turns events into
-`facts`, `programmes` and `rate` prepare the rules, `horizon` keeps the `state` bounded, `report`
-says what changed, `check` judges a programme file.
+`correct` (by what `find_difference` found), `tiers`, over `lots` and `book`. `posting` brings one
+event in: in order, or with `rebook`, which inserts or removes a fact where it belongs and posts
+the difference. `read_fact` turns events into `facts`, `programmes` and `rate` prepare the rules,
+`horizon` keeps the `state` bounded, `report` says what changed, `check` judges a programme file.
 """
 
 from transforms.accrue.accrue import Accrue

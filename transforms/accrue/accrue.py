@@ -19,7 +19,7 @@ from schemas.flow import Attributed, Message, Output
 from transforms.accrue import report
 from transforms.accrue.book import Book
 from transforms.accrue.fold import fire, next_due
-from transforms.accrue.horizon import advance_base
+from transforms.accrue.horizon import advance_base, keep_to_rules
 from transforms.accrue.local_time import DAY_MS
 from transforms.accrue.posting import Posting
 from transforms.accrue.programmes import Plan, Programmes
@@ -71,7 +71,8 @@ class Accrue:
         plan = self.programmes.named(state.programme) or self.programmes.of_market(event.market)
         if plan is None:
             return ()
-        return self._receive(state, plan, body, message.order[0])
+        outputs = self._receive(state, plan, body, message.order[0])
+        return outputs if event.traceparent is None else report.traced(outputs, event.traceparent)
 
     def on_timer(self, state: AccrueState, due: int) -> Iterable[Output]:
         """Fire what is due."""
@@ -84,6 +85,7 @@ class Accrue:
         if not fired:
             return ()
         state.version += 1
+        state.changed_at = due
         renumber(state, book.entries, due)
         terms = plan.terms_at(due)
         return [
@@ -102,6 +104,7 @@ class Accrue:
         if new:
             state.member_id = body.member_id
             state.programme = plan.name
+        keep_to_rules(state, plan, known_at)
         state.version += 1
         if event.type == "enrolled" and not body.retract:
             state.enrolled_at = min(event.occurred_at, enrolled or event.occurred_at)
@@ -120,6 +123,7 @@ class Accrue:
         ):
             state.version -= 1
             return ()
+        state.changed_at = known_at
         terms = plan.terms_at(known_at)
         self._bound(state, plan, known_at)
         return [

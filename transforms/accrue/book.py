@@ -52,6 +52,11 @@ def opening(kind: str, rule: str | None, line_id: str | None) -> str:
     return f"{kind}\x1f{rule}\x1f{line_id}"
 
 
+def posted_as(kind: str, debit: str, credit: str, rule: str | None, line_id: str | None) -> str:
+    """What an entry that opens no lot is for, besides its cause."""
+    return f"{kind}\x1f{debit}\x1f{credit}\x1f{rule}\x1f{line_id}"
+
+
 TierMove = tuple[str, str, int, str]
 """From, to, when and why."""
 
@@ -155,6 +160,7 @@ class Book:
         line_id: str | None = None,
         note: str | None = None,
         opens: bool = False,
+        corrects: str | None = None,
     ) -> None:
         """Move points, and write it down. `opens`: the entry opens its lot."""
         balances = self.account.balances
@@ -167,7 +173,7 @@ class Book:
         if opens:
             what, cause = opening(kind, rule, line_id), ""
         else:
-            what, cause = f"{kind}\x1f{debit}\x1f{credit}\x1f{rule}\x1f{line_id}", self.cause
+            what, cause = posted_as(kind, debit, credit, rule, line_id), self.cause
         self.entries.append(
             LedgerEntry(
                 entry_id=entry_id(lot or self.member_id, what, cause),
@@ -184,7 +190,7 @@ class Book:
                 line_id=line_id,
                 occurred_at=self.occurred_at,
                 posted_at=self.posted_at,
-                corrects=None,
+                corrects=corrects,
                 posting=self.posting,
                 note=note,
             )

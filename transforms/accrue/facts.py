@@ -6,6 +6,7 @@ longer than the horizon.
 
 import msgspec
 
+from schemas.ledger import Account as AccountName
 from schemas.ledger import RedemptionCode
 
 
@@ -84,5 +85,40 @@ class Adjusted(Fact, kw_only=True, tag="a"):
     note: str
 
 
-AnyFact = Purchased | Returned | RedeemAsked | SettleAsked | Adjusted
-COMMANDS = (RedeemAsked, SettleAsked, Adjusted)
+class Move(Bit, kw_only=True, rename={"debit": "d", "credit": "c", "points": "p", "lot": "l"}):
+    """Points that a correction moves; `lot`: of which lot, if of one."""
+
+    debit: AccountName
+    credit: AccountName
+    points: int
+    lot: str | None = None
+    corrects: str | None = None
+
+
+class LotChange(Bit, kw_only=True):
+    """By how much a correction changes a lot, and which dates it gives it."""
+
+    lot: str
+    earned_at: int
+    available_at: int
+    expires_at: int | None = None
+    points: int = 0
+    remaining: int = 0
+    expired: int = 0
+
+
+class Corrected(Fact, kw_only=True, tag="c"):
+    """A correction: how far the account was off when it became known, which no later fold
+    changes."""
+
+    note: str
+    moves: list[Move] = []
+    lots: list[LotChange] = []
+    debt: int = 0
+    qualifying: int = 0
+    kept: str | None = None
+    """The tier that the past guarantees from then on; None: as it was."""
+
+
+AnyFact = Purchased | Returned | RedeemAsked | SettleAsked | Adjusted | Corrected
+COMMANDS = (RedeemAsked, SettleAsked, Adjusted, Corrected)

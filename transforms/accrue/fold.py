@@ -9,12 +9,13 @@ and rebooking all use this and nothing else.
 from collections.abc import Callable
 from typing import Any, Final
 
-from transforms.accrue import earn, lots, redeem, reverse_return, tiers
+from transforms.accrue import correct, earn, lots, redeem, reverse_return, tiers
 from transforms.accrue.book import Book
 from transforms.accrue.facts import (
     COMMANDS,
     Adjusted,
     AnyFact,
+    Corrected,
     Fact,
     Purchased,
     RedeemAsked,
@@ -29,6 +30,7 @@ APPLY: Final[dict[type[Fact], Callable[[Book, Any], None]]] = {
     RedeemAsked: redeem.redeem,
     SettleAsked: redeem.settle,
     Adjusted: redeem.adjust,
+    Corrected: correct.correct,
 }
 """What each kind of fact does."""
 

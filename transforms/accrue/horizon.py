@@ -38,6 +38,22 @@ def advance_base(state: AccrueState, plan: Plan, to: int) -> None:
     }
 
 
+def keep_to_rules(state: AccrueState, plan: Plan, now: int) -> None:
+    """What was posted under other rules stands: the facts of then are never folded again.
+
+    Folded under the rules of today they would give another account than the entries do. So the
+    account as it is becomes the base, and what belongs before it counts from today.
+    """
+    rules = plan.rules_at(now)
+    if state.rules == rules:
+        return
+    if state.rules and not plan.began_with(state.rules):
+        state.base = encode_account(state.current)
+        state.base_to = now
+        state.facts = []
+    state.rules = rules
+
+
 def _forget(account: Account, since: int) -> None:
     """Drop what only returns and repeats of things before `since` could need."""
     account.receipts = {key: one for key, one in account.receipts.items() if one.at >= since}

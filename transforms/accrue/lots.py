@@ -121,6 +121,19 @@ def give_back(book: Book, lot_id: str, points: int) -> None:
         settle_debt(book, lot_id, lot)
 
 
+def unback(account: Account, lot_id: str, points: int) -> None:
+    """Take reserved points out of a lot's hands; the holds stay, and other lots will back them."""
+    account.lots[lot_id].held -= points
+    account.unbacked += points
+    for redemption_id in account.holds:
+        allocation = account.redemptions[redemption_id].allocation
+        part = min(points, allocation.get(lot_id, 0))
+        if part:
+            _less(allocation, lot_id, part)
+            allocation[UNBACKED] = allocation.get(UNBACKED, 0) + part
+            points -= part
+
+
 def activate(book: Book, lot_id: str) -> None:
     """End a lot's pending period."""
     lot = book.account.lots[lot_id]

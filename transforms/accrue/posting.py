@@ -7,11 +7,20 @@ an event that is withdrawn leaves the account as if it had never been there.
 
 from typing import Final
 
-from schemas.events import Event
+from schemas.events import Correct, Event
 from schemas.flow import Output
+from schemas.ledger import Correction
 from transforms.accrue import report
 from transforms.accrue.book import Book, TierMove
-from transforms.accrue.facts import COMMANDS, AnyFact, Purchased, Returned, SettleAsked
+from transforms.accrue.facts import (
+    COMMANDS,
+    AnyFact,
+    Corrected,
+    Purchased,
+    Returned,
+    SettleAsked,
+)
+from transforms.accrue.find_difference import difference
 from transforms.accrue.fold import enter, fire, next_due, place
 from transforms.accrue.horizon import advance_base
 from transforms.accrue.programmes import Plan
@@ -41,6 +50,9 @@ class Posting:
         state, event = self.state, self.event
         if self.cause in state.baskets:
             self._restore()
+            return
+        if isinstance(event.payload, Correct):
+            self._correct(event.payload)
             return
         at, late = event.occurred_at, False
         if at < self.since:
@@ -77,6 +89,35 @@ class Posting:
             if receipt.basket == self.cause:
                 self._insert(self._withdrawal(name))
                 return
+
+    def _correct(self, wanted: Correct) -> None:
+        """Put the account right, unless something has happened to it since it was looked at: what
+        it must stand at then isn't what it must stand at now."""
+        state = self.state
+        before = state.current.tier
+        moves, fact = len(self.tier_moves), None
+        moved_on = state.changed_at > wanted.compared_at
+        if not moved_on:
+            terms = self.plan.terms_at(self.known_at)
+            fact = difference(state.current, self.event, self.known_at, terms)
+        if fact is not None:
+            self._insert(fact)
+        moved = len(self.tier_moves) > moves or state.current.tier != before
+        self.rows.append(
+            Correction(
+                correction_id=self.event.event_id,
+                member_id=state.member_id,
+                status="moved_on" if moved_on else "right_already" if fact is None else "applied",
+                gained=_into_lots(fact, 1),
+                lost=_into_lots(fact, -1),
+                qualifying=0 if fact is None else fact.qualifying,
+                tier=state.current.tier if moved else None,
+                reason=wanted.reason,
+                actor=wanted.actor,
+                compared_at=wanted.compared_at,
+                posted_at=self.known_at,
+            )
+        )
 
     def _withdrawal(self, receipt_id: str) -> Returned:
         return Returned(
@@ -155,3 +196,11 @@ class Posting:
         after = state.current.tier or terms.levels[0]
         if after != before:
             self.tier_moves.append((before, after, self.known_at, "rebooked"))
+
+
+def _into_lots(fact: Corrected | None, sign: int) -> int:
+    """Points by which a correction makes a member richer (1) or poorer (-1), net."""
+    moves = [] if fact is None else fact.moves
+    own = ("pending", "available", "held")
+    net = sum(move.points * ((move.credit in own) - (move.debit in own)) for move in moves)
+    return max(0, sign * net)

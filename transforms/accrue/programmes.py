@@ -6,12 +6,18 @@ Pure: the same files make the same plans.
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
+
+import msgspec
+from xxhash import xxh3_64_hexdigest
 
 from schemas.programme import Programme, Reward, Terms
 from transforms.accrue.local_time import DAY_MS, expires_at
 from transforms.accrue.rate import EVERY_RULE, prepare_rules
+
+FOLD: Final = 1
+"""Grows with a release that folds the same facts under the same terms to another result."""
 
 
 class Prepared:
@@ -76,6 +82,16 @@ class Plan:
         self.returns_ms: Final = max(one.returns_ms for one in self.versions)
         self._starts: Final = [one.effective_from for one in self.versions]
         self._by_version: Final = {one.version: one for one in self.versions}
+        self._rules: Final = _rules(programme)
+
+    def rules_at(self, at: int) -> str:
+        """Which rules were in force until an instant: of all versions that had begun by then."""
+        return self._rules[max(0, bisect_right(self._starts, at) - 1)]
+
+    def began_with(self, rules: str) -> bool:
+        """Whether these rules are the programme's own, with or without its latest versions: what
+        was folded under them is folded the same way today."""
+        return rules in self._rules
 
     def terms_at(self, at: int) -> Prepared:
         """The version in force at an instant; before the first, the first."""
@@ -88,6 +104,33 @@ class Plan:
     def version(self, version: int) -> Prepared:
         """A version by its number; one that was withdrawn is replaced by the newest."""
         return self._by_version.get(version, self.versions[-1])
+
+
+def _rules(programme: Programme) -> list[str]:
+    """A hash of each version together with those before it."""
+    told = repr((FOLD, programme.currency, programme.time_zone, programme.minor_units))
+    hashes = []
+    for terms in programme.versions:
+        told += repr(_said(terms))
+        hashes.append(xxh3_64_hexdigest(told.encode()))
+    return hashes
+
+
+def _said(value: Any) -> Any:
+    """What a struct says beyond its defaults, so that a field which a later release adds to the
+    vocabulary changes nobody's rules."""
+    if isinstance(value, msgspec.Struct):
+        fields = msgspec.structs.fields(value)
+        said = [(field.name, getattr(value, field.name)) for field in fields]
+        defaults = {field.name: field.default for field in fields}
+        return type(value).__name__, [
+            (name, _said(one)) for name, one in said if one != defaults[name]
+        ]
+    if isinstance(value, tuple):
+        return [_said(one) for one in value]
+    if isinstance(value, dict):
+        return sorted((name, str(one)) for name, one in value.items())
+    return str(value)
 
 
 class Programmes:

@@ -151,6 +151,11 @@ def _adjust(read: Reading) -> Read:
     return [read.asked(Adjusted, points=wanted.points, note=note)], None
 
 
+def _correct(read: Reading) -> Read:
+    """Nothing by itself: how far the account is off is for whoever has the account to say."""
+    return [], None
+
+
 READERS: Final[dict[str, Callable[[Reading], Read]]] = {
     "sale": _sale,
     "order_placed": _order,
@@ -162,5 +167,6 @@ READERS: Final[dict[str, Callable[[Reading], Read]]] = {
     "capture": _settle,
     "release": _settle,
     "adjust": _adjust,
+    "correct": _correct,
 }
 """The types that concern points. Of an order's events the first with lines earns."""

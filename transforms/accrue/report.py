@@ -5,9 +5,13 @@ changes, and the one balance that every surface shows. Promises: a row that is w
 carries a higher version.
 """
 
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
 from schemas.events import Event
 from schemas.flow import AccountChanged, Output, TierChanged
-from schemas.ledger import Lot, Redemption, RedemptionAnswer, TierChange
+from schemas.ledger import LedgerEntry, Lot, Redemption, RedemptionAnswer, TierChange
 from transforms.accrue.book import Answer, Book, TierMove, entry_id
 from transforms.accrue.programmes import Prepared
 from transforms.accrue.state import Account, AccrueState, OpenLot
@@ -29,6 +33,7 @@ def rows(state: AccrueState, book: Book, gone: dict[str, OpenLot] | None = None)
 
 
 def _lot(state: AccrueState, lot_id: str, lot: OpenLot, points: int, remaining: int) -> Lot:
+    what, _, cause = lot.first.partition("\x1e")
     return Lot(
         lot_id=lot_id,
         member_id=state.member_id,
@@ -37,7 +42,7 @@ def _lot(state: AccrueState, lot_id: str, lot: OpenLot, points: int, remaining: 
         expires_at=lot.expires_at,
         points=points,
         remaining=remaining,
-        entry_id=entry_id(lot_id, lot.first),
+        entry_id=entry_id(lot_id, what, cause),
         version=state.version,
     )
 
@@ -127,6 +132,16 @@ def balance(
         spent=spent - before[1],
         reference=reference,
     )
+
+
+def traced(outputs: Iterable[Output], traceparent: str) -> list[Output]:
+    """The same outputs; what topics tell of them carries the trace of the event behind them."""
+    return [
+        replace(output, traceparent=traceparent)
+        if isinstance(output, LedgerEntry | RedemptionAnswer)
+        else output
+        for output in outputs
+    ]
 
 
 def totals(account: Account) -> tuple[int, int]:

@@ -134,17 +134,18 @@ def _post(book: Book, receipt: Receipt, reversals: list[tuple[str, str, int]]) -
     sources.append(("expired", expired))
     open_lot.expired -= expired
     total -= expired
-    if lot in account.pending:
-        sources.append(("pending", total))
-        open_lot.remaining -= total
-        free_changes(account, open_lot, -total)
-        if not open_lot.remaining:
-            del account.pending[lot]
-    else:
-        total = _allowed(book, total)
-        sources.append(("available", total))
-        _spend(book, lot, total)
-    open_lot.points -= expired + total
+    pending = min(total, open_lot.remaining) if lot in account.pending else 0
+    if pending:
+        sources.append(("pending", pending))
+        open_lot.remaining -= pending
+        free_changes(account, open_lot, -pending)
+        total -= pending
+    if lot in account.pending and not open_lot.remaining:
+        del account.pending[lot]
+    total = _allowed(book, total)
+    sources.append(("available", total))
+    _spend(book, lot, total)
+    open_lot.points = max(open_lot.remaining, open_lot.points - expired - pending - total)
     _post_from(book, lot, sources, reversals)
 
 

@@ -61,7 +61,8 @@ class OpenLot(
     held: int = 0
     expired: int = 0
     first: str
-    """What its first entry was posted for: kind, rule and line (`book.entry_id`)."""
+    """What its first entry was posted for: kind, rule and line (`book.entry_id`); of a lot that a
+    correction opened, the cause behind them."""
 
     @property
     def free(self) -> int:
@@ -177,6 +178,10 @@ class AccrueState(msgspec.Struct, kw_only=True):
     """Everything before this instant is in the base."""
     facts: list[AnyFact] = []
     baskets: dict[str, Basket] = {}
+    changed_at: int = 0
+    """When anything last changed the account, ms UTC."""
+    rules: str = ""
+    """Under which rules the facts were folded (`Plan.rules_at`)."""
     rebooked: dict[str, list[Posted]] = {}
     """Movements that rebookings touched, by their first entry's id, and what stands for them."""
     current: Account = msgspec.field(default_factory=Account)

@@ -100,5 +100,39 @@ def end_grace(book: Book) -> None:
     settle_tier(book, book.terms, "grace_end")
 
 
+def off(
+    account: Account, terms: Prepared, at: int, qualifying: int, tier: str | None
+) -> tuple[int, str | None]:
+    """By how much the qualifying amount of this period is wrong, and which tier the past must
+    guarantee so that `tier` comes of both; None: what it does."""
+    if terms.tiers is None:
+        return 0, None
+    missing = qualifying - (account.qualifying if at < account.period_end else 0)
+    reached, guaranteed = terms.qualified(qualifying), terms.rank(account.kept)
+    wanted = max(reached, guaranteed) if tier is None else terms.rank(tier)
+    if wanted > max(reached, guaranteed):
+        return missing, terms.levels[wanted]
+    if guaranteed > max(wanted, reached):
+        return missing, terms.levels[wanted] if wanted > reached else ""
+    return missing, None
+
+
+def correct(book: Book, qualifying: int, kept: str | None) -> None:
+    """Add to the qualifying amount, and change what the past guarantees; None: not."""
+    account, terms = book.account, book.terms
+    if terms.tiers is None:
+        return
+    if book.at >= account.period_end:
+        window = WINDOWS[terms.tiers.window]
+        account.period_start, account.period_end = window(book.at, terms.zone)
+        account.qualifying = 0
+    account.qualifying += qualifying
+    if kept is not None:
+        account.kept = kept
+        account.grace_ends = 0
+        account.lapses_to = ""
+    settle_tier(book, terms, "corrected")
+
+
 def _keep(book: Book, tier: str) -> None:
     book.account.kept = tier if book.terms.rank(tier) else ""

@@ -4,8 +4,9 @@ Read in this order: `decide` (the operator); `member_state`, `remember`, `member
 of a member); `journey_plans`, `conditions` (journey files, compiled); `enter_journeys`,
 `walk_journeys`, `leave_journeys`; `candidates`, `gates`, `choose_channel`, `quiet_hours` (may this
 message go out, when, by which channel); `send_messages` (arbitration, decisions, triggers);
-`show_surfaces` (what doesn't interrupt); `take_feedback` (what channels report);
-`check_journeys` (what types can't say).
+`show_surfaces` (what doesn't interrupt); `take_feedback` (what channels report); `attention`,
+`next_action`, `tell_state` (a member's state for others to show); `check_journeys` (what types
+can't say).
 """
 
 from transforms.decide.check_journeys import check_journeys

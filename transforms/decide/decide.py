@@ -1,9 +1,10 @@
 """The operator: everything that is said to one member is decided here, in one keyed step.
 
 In: attributed events, then the signals of accrue and score about them, and timers. Out: the rows
-`members`, `journeys`, `decisions`, `triggers` and `deliveries`. Messages that interrupt are never
-sent while news is coming in: they are decided by a timer due at that same instant, when all news
-of the instant is known, so that a purchase and the tier it brought compete for one message.
+`members`, `journeys`, `decisions`, `triggers` and `deliveries`, and, where somebody wants it, the
+member's state for a topic. Messages that interrupt are never sent while news is coming in: they are
+decided by a timer due at that same instant, when all news of the instant is known, so that a
+purchase and the tier it brought compete for one message, and are one new state.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,11 +18,12 @@ from schemas.flow import (
     TierChanged,
 )
 from schemas.journeys import Conversation, Journey
+from transforms.decide.attention import notice, overlook
 from transforms.decide.conditions import ACCOUNT, SCORE, TIER
 from transforms.decide.enter_journeys import News, enter, follow
 from transforms.decide.journey_plans import Rules
 from transforms.decide.member_row import member_row
-from transforms.decide.member_state import DecideState
+from transforms.decide.member_state import DecideState, Told
 from transforms.decide.quiet_hours import zone_name
 from transforms.decide.remember import (
     forget_event,
@@ -33,6 +35,7 @@ from transforms.decide.remember import (
 from transforms.decide.send_messages import settle
 from transforms.decide.show_surfaces import keep_current, show_moments
 from transforms.decide.take_feedback import FEEDBACK, take_feedback
+from transforms.decide.tell_state import plan_to_tell, tell_state
 from transforms.decide.turn import Turn
 from transforms.decide.walk_journeys import go_on, resume
 
@@ -43,8 +46,13 @@ class Decide:
     name = "decide"
     state = DecideState
 
-    def __init__(self, journeys: Sequence[Journey], policy: Conversation) -> None:
+    def __init__(
+        self, journeys: Sequence[Journey], policy: Conversation, *, tells_state: bool = False
+    ) -> None:
+        """`tells_state`: also write each member's state, which a topic tells; it costs time, and
+        no other row depends on it."""
         self.rules = Rules(tuple(journeys), policy)
+        self.tells_state = tells_state
 
     def initial(self, key: str) -> DecideState:
         return DecideState(member_id=key)
@@ -53,14 +61,18 @@ class Decide:
         return state.version == 0 and not state.passages
 
     def next_timer(self, state: DecideState) -> int | None:
+        told = None if state.told is None else state.told.due
         if not state.passages:
-            return None
-        return min(passage.due for passage in state.passages)
+            return told
+        due = min(passage.due for passage in state.passages)
+        return due if told is None else min(due, told)
 
     def on_event(self, state: DecideState, message: Message) -> Iterable[Output]:
         """Remember the news, show it on surfaces, and let journeys begin, go on or end."""
         body = message.body
         turn = Turn(self.rules, state, message.known_at)
+        if self.tells_state and state.told is None:
+            state.told = Told()
         if isinstance(body, Attributed):
             self._on_attributed(turn, body)
         elif isinstance(body, AccountChanged):
@@ -75,14 +87,20 @@ class Decide:
             self._news(turn, SCORE, body)
         if turn.moved:
             turn.write_entries()
+        if state.told is not None:
+            plan_to_tell(state.told, body, turn)
         return turn.out
 
     def _on_attributed(self, turn: Turn, body: Attributed) -> None:
         state, event = turn.state, body.event
         if body.retract:
             forget_event(state, event)
+            if state.told is not None:
+                overlook(state.told, event)
             return
         changed, new_address = remember_event(state, event, turn.now)
+        if state.told is not None:
+            notice(state.told, event, turn.now)
         self._changed(turn, changed)
         if event.type in FEEDBACK:
             take_feedback(turn, event)
@@ -106,7 +124,8 @@ class Decide:
             enter(turn, topic, news)
 
     def on_timer(self, state: DecideState, due: int) -> Iterable[Output]:
-        """Move on who is due, until nobody is; then all messages of the instant are decided."""
+        """Move on who is due, until nobody is; then all messages of the instant are decided, and
+        what has become of the member is told."""
         turn = Turn(self.rules, state, due)
         while passages := [passage for passage in state.passages if passage.due <= due]:
             resumed = [resume(turn, passage) for passage in passages]
@@ -116,4 +135,6 @@ class Decide:
             for candidate in candidates:
                 turn.moved[candidate.passage.entry_id] = candidate.passage
         turn.write_entries()
+        if state.told is not None:
+            turn.out += tell_state(turn, state.told)
         return turn.out

@@ -7,6 +7,7 @@ import msgspec
 
 from schemas.events import Line
 from schemas.flow import AccountChanged, ScoreChanged
+from schemas.member_state import Action
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -22,6 +23,10 @@ COUNTED_DAYS = 32
 """How long a send counts towards caps: the longest month, wherever the member lives."""
 PASSAGES_MAX = 12
 """Journeys, and entries of one journey, that a member can be in at a time."""
+ACTIONS_MAX = 10
+"""What a member did, the newest."""
+INTERESTS_MAX = 12
+"""Categories whose weight is kept."""
 BEGUN_MAX = 32
 """Entries remembered so that the same event doesn't begin a journey twice."""
 
@@ -61,6 +66,8 @@ class Cause(msgspec.Struct, kw_only=True):
     source: str
     occurred_at: int
     known_at: int
+    traceparent: str | None = None
+    """The trace that the event belongs to."""
 
 
 class Awaited(msgspec.Struct, kw_only=True):
@@ -121,6 +128,30 @@ class Passage(msgspec.Struct, kw_only=True):
     shown: list[Shown] = []
 
 
+class Weight(msgspec.Struct, kw_only=True):
+    """How much a member cares for a category, and when they showed it last."""
+
+    log: float
+    """Base 2, and higher the later: see `attention`."""
+    at: int
+
+
+class Told(msgspec.Struct, kw_only=True):
+    """What is kept of a member only to tell their state on a topic, and what was told last."""
+
+    revision: int = 0
+    content: int = 0
+    """A hash of what was told last: the same isn't told twice."""
+    at: int = 0
+    """When that was."""
+    due: int | None = None
+    """When what has changed since is told."""
+    actions: list[Action] = []
+    """Newest first."""
+    interests: dict[str, Weight] = {}
+    """By category."""
+
+
 class DecideState(msgspec.Struct, kw_only=True):
     """Everything that decide remembers of one member."""
 
@@ -163,6 +194,8 @@ class DecideState(msgspec.Struct, kw_only=True):
     """What each surface shows now."""
     moments: dict[str, int] = {}
     """When a surface was last shown something at a moment, by surface."""
+    told: Told | None = None
+    """None: nobody is told."""
 
     @property
     def open_cases(self) -> int:

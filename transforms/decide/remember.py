@@ -143,6 +143,9 @@ def _erased(state: DecideState, event: Event) -> bool:
     state.bought.clear()
     state.displayed.clear()
     state.cart = state.preferred_channel = state.locale = state.time_zone = None
+    if state.told is not None:
+        state.told.actions.clear()
+        state.told.interests.clear()
     return True
 
 
@@ -161,8 +164,8 @@ FOLDS: dict[str, Callable[[DecideState, Event], bool]] = {
 }
 """What a type of event changes; the answer: whether a column of `members` may have changed."""
 
-UNSEEN = frozenset({"delivered", "failed", "shown"})
-"""What channels do doesn't mean that the member was there."""
+UNSEEN = frozenset({"delivered", "failed", "shown", "correct"})
+"""What channels and staff do doesn't mean that the member was there."""
 
 HANDLE_NAMESPACES: dict[str, frozenset[str]] = {
     "web": DEVICES | PERSONAL,
@@ -207,6 +210,7 @@ def remember_event(state: DecideState, event: Event, known_at: int) -> tuple[boo
         source=event.source,
         occurred_at=event.occurred_at,
         known_at=known_at,
+        traceparent=event.traceparent,
     )
     fold = FOLDS.get(event.type)
     namespaces = HANDLE_NAMESPACES.get(event.source)

@@ -37,6 +37,12 @@ class Turn:
         self.left: dict[str, str] = {}
         """Why those of them that ended did."""
 
+    @property
+    def traceparent(self) -> str | None:
+        """Of the event that brings this about at this instant; None: time does, or it has none."""
+        cause = self.state.cause
+        return cause.traceparent if cause is not None and cause.known_at == self.now else None
+
     def decide(
         self,
         origin: Origin,
@@ -70,6 +76,7 @@ class Turn:
                 decided_at=now,
                 entry_id=origin.entry_id,
                 trigger_id=trigger_id,
+                traceparent=self.traceparent,
             )
         )
 
@@ -105,6 +112,8 @@ class Turn:
                 state_version=self.state.version,
                 decided_at=self.now,
                 entry_id=origin.entry_id,
+                market=self.state.market,
+                traceparent=self.traceparent,
             )
         )
 

@@ -8,7 +8,7 @@ and one row in `ARRIVALS`.
 
 from collections.abc import Callable
 
-from schemas.journeys import Escalate
+from schemas.journeys import Escalate, Experiment
 from transforms.decide.candidates import Candidate
 from transforms.decide.conditions import facts_hold
 from transforms.decide.identify import share_of
@@ -61,7 +61,12 @@ def _branch(turn: Turn, plan: Plan, passage: Passage) -> Arrival:
 def _experiment(turn: Turn, plan: Plan, passage: Passage) -> Arrival:
     spec = plan.steps[passage.step].experiment
     assert spec is not None
-    share = share_of(f"{plan.name}/{spec.experiment}", turn.state.member_id)
+    return None, arm_of(plan, spec, turn.state.member_id)
+
+
+def arm_of(plan: Plan, spec: Experiment, member_id: str) -> str:
+    """Where a member goes on, always the same answer."""
+    share = share_of(f"{plan.name}/{spec.experiment}", member_id)
     reached = 0.0
     then = LEAVE
     for arm in spec.arms.values():
@@ -69,7 +74,7 @@ def _experiment(turn: Turn, plan: Plan, passage: Passage) -> Arrival:
         then = arm.then
         if share < reached:
             break
-    return None, then
+    return then
 
 
 def _escalate(turn: Turn, plan: Plan, passage: Passage) -> Arrival:

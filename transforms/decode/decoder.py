@@ -25,14 +25,15 @@ The first of these that holds is the reason:
 
 A JSON key that stands twice in an object: the last one counts. `occurred_at` later than
 `received_at` is set back to it and flagged. Context values that aren't text are left out and
-counted; control characters in free text become spaces.
+counted, and so is a `traceparent` that is none; the one that the record came with goes before the
+one in its context. Control characters in free text become spaces.
 """
 
 from typing import Any
 
 import msgspec
 
-from schemas.events import EVENT_TYPES, Event
+from schemas.events import EVENT_TYPES, TRACEPARENT, Event
 from schemas.refusals import Quarantined
 from schemas.settings import DecodeSettings
 from transforms.decode.as_json import Record, as_json, as_text
@@ -46,6 +47,7 @@ from transforms.decode.pseudonyms import Pseudonyms
 from transforms.decode.quarantine import EVENT_ID_MAX, UNPARSED, Quarantine
 from transforms.decode.redact import CONTROL, Redact, may_hold_personal_data
 from transforms.decode.refusal import Refusal
+from transforms.decode.trace_context import Traced, trace_context
 
 _ENVELOPE = frozenset(Event.__struct_fields__) - {"partition", "offset", "clamped"}
 
@@ -71,7 +73,7 @@ class Decoder:
         self._stamp = msgspec.json.Decoder(_Stamp)
         self._json = msgspec.json.Decoder()
 
-    def received_at(self, record: Record) -> int | None:
+    def received_at(self, record: Record | Traced) -> int | None:
         """When the collector got it, ms UTC: what a source needs before it decodes.
 
         `occurred_at` where there is no `received_at`; None if the record can't be read or the
@@ -82,19 +84,17 @@ class Decoder:
             return None
         return moment(stamp.occurred_at if stamp.received_at is None else stamp.received_at)
 
-    def own_received_at(self, record: Record) -> int | None:
+    def own_received_at(self, record: Record | Traced) -> int | None:
         """The same for a source whose log has a time for each record: None if it says none."""
         stamp = self._times_of(record)
         return None if stamp is None else moment(stamp.received_at)
 
-    def _times_of(self, record: Record) -> _Stamp | None:
-        if type(record) is dict:
-            return _Stamp(
-                received_at=record.get("received_at"), occurred_at=record.get("occurred_at")
-            )
-        if not isinstance(record, bytes):
+    def _times_of(self, record: Record | Traced) -> _Stamp | None:
+        _, raw = _apart(record)
+        if type(raw) is dict:
+            return _Stamp(received_at=raw.get("received_at"), occurred_at=raw.get("occurred_at"))
+        if not isinstance(raw, bytes):
             return None
-        raw = record
         if len(raw) > self._bytes_max:
             return None
         try:
@@ -104,7 +104,7 @@ class Decoder:
 
     def decode(
         self,
-        record: Record,
+        record: Record | Traced,
         *,
         partition: str,
         offset: int,
@@ -119,10 +119,11 @@ class Decoder:
         row's time. All in ms UTC.
         """
         raw = b""
+        header, plain = _apart(record)
         unknown = self.counts.unknown
         try:
-            raw = record if isinstance(record, bytes) else as_json(record)
-            event = self._event(raw, partition, offset, received_default, bound_at)
+            raw = plain if isinstance(plain, bytes) else as_json(plain)
+            event = self._event(raw, partition, offset, received_default, bound_at, header)
             if self.counts.unknown == unknown or not is_deep(raw):
                 self.counts.decoded += 1
                 return event
@@ -132,7 +133,14 @@ class Decoder:
         except Refusal as said:
             refusal = too_deep() if said.reason not in UNPARSED and is_deep(raw) else said
         self.counts.quarantined[refusal.reason] += 1
-        return self._quarantine.row(raw or as_text(record), partition, offset, known_at, refusal)
+        return self._quarantine.row(raw or as_text(plain), partition, offset, known_at, refusal)
+
+    def refuse(
+        self, raw: bytes, *, partition: str, offset: int, known_at: int, refusal: Refusal
+    ) -> Quarantined:
+        """The quarantine row of a record that somebody else refuses."""
+        self.counts.quarantined[refusal.reason] += 1
+        return self._quarantine.row(raw, partition, offset, known_at, refusal)
 
     def unseal(self, sealed: bytes) -> bytes:
         """The record of a quarantine row's `raw`."""
@@ -145,6 +153,7 @@ class Decoder:
         offset: int,
         received_default: int | None,
         bound_at: int | None,
+        header: str | None,
     ) -> Event:
         size = len(raw)
         if size > self._bytes_max:
@@ -180,6 +189,7 @@ class Decoder:
         identifiers = self._identifiers.read(get("identifiers"), market.region)
         context = self._context(get("context"))
         payload = get("payload")
+        given = context.pop(TRACEPARENT, None)
         if is_suspect:
             event_id = self._redact.text(event_id)
             context = {
@@ -187,6 +197,8 @@ class Decoder:
                 for name, value in context.items()
             }
             payload = clean(payload, "", self._redact)
+        if header is not None or given is not None:
+            self._trace(context, header, given)
         if not _ENVELOPE.issuperset(sent):
             for name in sent.keys() - _ENVELOPE:
                 self.counts.unknown_field(name)
@@ -232,11 +244,27 @@ class Decoder:
                 self.counts.unknown_field(f"context.{name}")
         return {name: value for name, value in sent.items() if type(value) is str}
 
+    def _trace(self, context: dict[str, str], header: str | None, given: str | None) -> None:
+        """Keep the first of the two that is a trace context; what isn't one is counted."""
+        for name, value in ((f"header.{TRACEPARENT}", header), (f"context.{TRACEPARENT}", given)):
+            if value is None:
+                continue
+            trace = trace_context(value)
+            if trace is not None:
+                context[TRACEPARENT] = trace
+                return
+            self.counts.unknown_field(name)
+
     def _member(self, value: str) -> str:
         key = self._identifiers.handle("member_id", value, "")
         if not isinstance(key, str):
             raise Refusal("schema_mismatch", "payload: a member id that can't be one")
         return key.partition(":")[2]
+
+
+def _apart(record: Record | Traced) -> tuple[str | None, Record]:
+    """The trace context that a record came with, and the record."""
+    return (record.traceparent, record.record) if isinstance(record, Traced) else (None, record)
 
 
 def _times(

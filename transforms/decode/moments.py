@@ -11,10 +11,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import ValidationError, convert
 
-EARLIEST_MS = 946_684_800_000
-"""2000-01-01T00:00:00Z"""
-LATEST_MS = 4_102_444_800_000
-"""2100-01-01T00:00:00Z"""
+from schemas.field_rules import EARLIEST_MS, LATEST_MS
+
 EXPECTED = "must be RFC 3339 with a zone or integer milliseconds, between 2000 and 2100"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

@@ -1,109 +1,140 @@
 """What is particular to a payload: repairs before it is read, and checks of its values.
 
-`PREPARE` holds the repairs by payload: functions that change what was sent. `CHECK` holds the
-checks: functions that raise a Refusal. A payload in neither has nothing particular.
+`PREPARE` holds the repairs by payload: functions that change what was sent. `check_of` gives what
+raises a Refusal: it applies what is declared at the payload's fields (`schemas.field_rules`), and
+what no single field can say (`CHECK`).
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any
 
-from schemas.events import (
-    Activity,
-    Adjust,
-    Cart,
-    Line,
-    Order,
-    Payload,
-    Product,
-    ProductViewed,
-    Profile,
-    Redeem,
-    Return,
-    Sale,
-    Store,
-)
+from schemas.events import Correct, Payload, Profile, Redeem, Return, Store
+from schemas.field_rules import FieldRule, rules_of
 from schemas.settings import Market
 from transforms.decode.counts import Counts
-from transforms.decode.moments import is_time_zone
+from transforms.decode.moments import is_time_zone, moment
 from transforms.decode.refusal import Refusal
 
-MONEY_MAX = 10**12
-"""Minor units or points in one field: ten billion of a currency with cents."""
-QUANTITY_MAX = 2**31 - 1
-
+Check = Callable[[Any, Market], None]
 
 _BIRTHDAY = re.compile(r"(?:[0-9]{4}-)?((?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01]))")
 
 
-def _within(name: str, value: int, most: int = MONEY_MAX) -> None:
-    if value < 0:
-        raise Refusal("negative_amount", f"payload.{name}: must not be negative")
-    if value > most:
-        raise Refusal("schema_mismatch", f"payload.{name}: must be at most {most}")
+def check_of(payload: type[Payload]) -> Check | None:
+    """What refuses a payload for its values; None: any will do."""
+    rules = rules_of(payload)
+    steps: list[Check] = []
+    for rule in rules.values():
+        if rule.items:
+            steps += _of_items(rule)
+    own = [rule for rule in rules.values() if rule.bounded and not rule.time]
+    if own:
+        steps.append(_bounds(own, lambda given: (given,), "payload."))
+    steps += [_of_market(rule) for rule in rules.values() if rule.of_market is not None]
+    if payload in CHECK:
+        steps.append(CHECK[payload])
+    if len(steps) < 2:
+        return steps[0] if steps else None
+
+    def check(given: Any, market: Market) -> None:
+        for step in steps:
+            step(given, market)
+
+    return check
 
 
-def _lines(lines: tuple[Line, ...]) -> None:
-    for line in lines:
-        if not (
-            0 <= line.amount <= MONEY_MAX
-            and 0 <= line.quantity <= QUANTITY_MAX
-            and 0 <= line.discount <= MONEY_MAX
-        ):
-            _within("lines.amount", line.amount)
-            _within("lines.discount", line.discount)
-            _within("lines.quantity", line.quantity, QUANTITY_MAX)
+def _of_items(rule: FieldRule) -> Iterable[Check]:
+    items = attrgetter(rule.name)
+    bounded = [each for each in rule.items if each.bounded]
+    if bounded:
+        yield _bounds(bounded, items, f"payload.{rule.name}.")
+    if rule.named_by is not None:
+        path, name = f"payload.{rule.name}.{rule.named_by}", attrgetter(rule.named_by)
+
+        def named(given: Any, market: Market) -> None:
+            listed = items(given)
+            names = set(map(name, listed))
+            if "" in names:
+                raise Refusal("missing_field", f"{path}: must not be empty")
+            if len(names) < len(listed):
+                raise Refusal("schema_mismatch", f"{path}: the same on two lines")
+
+        yield named
 
 
-def _named_lines(lines: tuple[Line, ...]) -> None:
-    """Lines that a return can name: each has an id of its own."""
-    _lines(lines)
-    names = {line.line_id for line in lines}
-    if "" in names:
-        raise Refusal("missing_field", "payload.lines.line_id: must not be empty")
-    if len(names) < len(lines):
-        raise Refusal("schema_mismatch", "payload.lines.line_id: the same on two lines")
+def _bounds(rules: Iterable[FieldRule], items: Callable[[Any], Iterable[Any]], path: str) -> Check:
+    """What refuses a number outside its field's bounds, in any of the structs that `items` gives.
+
+    Every line of every receipt comes by here, so that fields that can't be null don't look."""
+    bounded = [
+        (attrgetter(rule.name), rule.at_least, rule.at_most, rule)
+        for rule in rules
+        if rule.at_least is not None and rule.at_most is not None
+    ]
+    always = [each for each in bounded if not each[3].nullable]
+    perhaps = [each for each in bounded if each[3].nullable]
+
+    def check(given: Any, market: Market) -> None:
+        found = items(given)
+        for get, least, most, rule in always:
+            for value in map(get, found):
+                if not least <= value <= most:
+                    raise _outside(path + rule.name, value, least, most)
+        for get, least, most, rule in perhaps:
+            for value in map(get, found):
+                if value is not None and not least <= value <= most:
+                    raise _outside(path + rule.name, value, least, most)
+
+    return check
 
 
-def _currency(currency: str | None, market: Market) -> None:
-    if currency is not None and currency != market.currency:
-        raise Refusal("unknown_currency", "payload.currency: not the market's")
+def _outside(path: str, value: int, least: int, most: int) -> Refusal:
+    if value < least == 0:
+        return Refusal("negative_amount", f"{path}: must not be negative")
+    if value < least:
+        return Refusal("schema_mismatch", f"{path}: must be at least {least}")
+    return Refusal("schema_mismatch", f"{path}: must be at most {most}")
 
 
-def _check_sale(sale: Sale, market: Market) -> None:
-    _named_lines(sale.lines)
-    for tender in sale.tenders:
-        _within("tenders.amount", tender.amount)
-    _currency(sale.currency, market)
+def _of_market(rule: FieldRule) -> Check:
+    get, setting = attrgetter(rule.name), attrgetter(rule.of_market or "")
+    said = f"payload.{rule.name}: not the market's"
 
+    def check(given: Any, market: Market) -> None:
+        value = get(given)
+        if value is not None and value != setting(market):
+            raise Refusal("unknown_currency", said)
 
-def _check_order(order: Order, market: Market) -> None:
-    _named_lines(order.lines)
-    _currency(order.currency, market)
-
-
-def _check_lines(payload: Return | Cart, market: Market) -> None:
-    _lines(payload.lines)
-
-
-def _check_price(payload: Product | ProductViewed, market: Market) -> None:
-    _within("price", payload.price)
-
-
-def _check_activity(activity: Activity, market: Market) -> None:
-    _within("quantity", activity.quantity, QUANTITY_MAX)
+    return check
 
 
 def _check_redeem(redeem: Redeem, market: Market) -> None:
-    if redeem.points is not None:
-        _within("points", redeem.points)
-    elif not redeem.reward_id:
+    if redeem.points is None and not redeem.reward_id:
         raise Refusal("missing_field", "payload.reward_id: this or points must be given")
 
 
-def _check_adjust(adjust: Adjust, market: Market) -> None:
-    if abs(adjust.points) > MONEY_MAX:
-        raise Refusal("schema_mismatch", f"payload.points: must be at most {MONEY_MAX}")
+def _check_correct(correct: Correct, market: Market) -> None:
+    """A correction's accounts are those of double entry, and its lots hold what they say."""
+    own = correct.pending + correct.available + correct.held
+    gone = correct.redeemed + correct.expired + correct.reversed + correct.transferred
+    if own + gone + correct.issued:
+        raise Refusal("schema_mismatch", "payload: all accounts together must be 0")
+    if sum(lot.remaining for lot in correct.lots) - correct.debt != own:
+        raise Refusal("schema_mismatch", "payload.lots: must hold what the accounts say")
+    if len({lot.lot_id for lot in correct.lots}) < len(correct.lots):
+        raise Refusal("schema_mismatch", "payload.lots.lot_id: the same on two lots")
+
+
+def _prepare_correct(given: dict[str, Any], counts: Counts) -> None:
+    """The times of lots may be said as all others."""
+    lots = given.get("lots")
+    for lot in lots if type(lots) is list else ():
+        if type(lot) is dict:
+            for name in ("earned_at", "available_at", "expires_at"):
+                at = moment(lot.get(name))
+                lot[name] = lot.get(name) if at is None else at
 
 
 def _prepare_return(given: dict[str, Any], counts: Counts) -> None:
@@ -134,18 +165,12 @@ def _prepare_time_zone(given: dict[str, Any], counts: Counts) -> None:
 
 
 PREPARE: dict[type[Payload], Callable[[dict[str, Any], Counts], None]] = {
+    Correct: _prepare_correct,
     Return: _prepare_return,
     Profile: _prepare_profile,
     Store: _prepare_time_zone,
 }
-CHECK: dict[type[Payload], Callable[[Any, Market], None]] = {
-    Sale: _check_sale,
-    Order: _check_order,
-    Return: _check_lines,
-    Cart: _check_lines,
-    Product: _check_price,
-    ProductViewed: _check_price,
-    Activity: _check_activity,
+CHECK: dict[type[Payload], Check] = {
+    Correct: _check_correct,
     Redeem: _check_redeem,
-    Adjust: _check_adjust,
 }

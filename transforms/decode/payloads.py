@@ -11,13 +11,14 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
-from msgspec import NODEFAULT, ValidationError, convert, structs
+from msgspec import ValidationError, convert
 
 from schemas.events import AnyPayload, EventType, Line, Merge, Payload
+from schemas.field_rules import rules_of
 from schemas.settings import Market
 from transforms.decode.counts import Counts
 from transforms.decode.moments import EXPECTED, moment
-from transforms.decode.payload_rules import CHECK, PREPARE
+from transforms.decode.payload_rules import PREPARE, check_of
 from transforms.decode.refusal import Refusal
 
 _LINE_FIELDS = frozenset(Line.__struct_fields__)
@@ -115,20 +116,15 @@ def _count_line_fields(lines: list[dict[str, Any]], counts: Counts) -> None:
 
 
 def _shape(payload: type[Payload]) -> Shape:
-    fields = structs.fields(payload)
-    ids = {
-        field.name: field.default is NODEFAULT
-        for field in fields
-        if field.name.endswith("_id") or field.name in ("sku", "loser", "winner")
-    }
+    rules = rules_of(payload).values()
     return Shape(
-        fields=frozenset(field.name for field in fields),
-        times=tuple(field.name for field in fields if field.name.endswith("_at")),
-        required_ids=tuple(name for name, required in ids.items() if required),
-        optional_ids=tuple(name for name, required in ids.items() if not required),
-        has_lines=any(field.name == "lines" for field in fields),
+        fields=frozenset(rule.name for rule in rules),
+        times=tuple(rule.name for rule in rules if rule.time),
+        required_ids=tuple(rule.name for rule in rules if rule.key and rule.required),
+        optional_ids=tuple(rule.name for rule in rules if rule.key and not rule.required),
+        has_lines=any(rule.name == "lines" for rule in rules),
         prepare=PREPARE.get(payload),
-        check=CHECK.get(payload),
+        check=check_of(payload),
     )
 
 

@@ -7,14 +7,15 @@ of the record but its source and its redacted id can be read without the key.
 import msgspec
 import xxhash
 
-from schemas.events import SOURCES
+from schemas.events import SOURCES, Event
+from schemas.field_rules import rules_of
 from schemas.refusals import Quarantined, Reason
 from schemas.settings import DecodeSettings
 from transforms.decode.redact import CONTROL, Redact
 from transforms.decode.refusal import Refusal
 from transforms.decode.seal import Seal
 
-EVENT_ID_MAX = 128
+EVENT_ID_MAX = rules_of(Event)["event_id"].length_max or 0
 UNPARSED = frozenset(("too_large", "unreadable"))
 """Reasons of records that aren't parsed."""
 

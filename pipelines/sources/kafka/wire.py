@@ -17,7 +17,8 @@ import fastavro
 
 from pipelines.logs import Log
 from pipelines.sources.raw import Record
-from transforms.decode.trace_context import TRACEPARENT, Traced
+from schemas.events import TRACEPARENT
+from transforms.decode.trace_context import Traced
 
 FRAME_BYTES = 5
 UNKNOWN_MAX = 10_000
