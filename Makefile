@@ -12,13 +12,14 @@ ARGS    ?=
 # Where the demos leave their warehouses, triggers and reports.
 OUTPUT  ?= out/demo
 KAFKA_OUTPUT ?= out/kafka-demo
+FLINK_OUTPUT ?= out/flink
 # Of `make kafka`, on 127.0.0.1.
 KAFKA_PORT   ?= 9092
 
 USABLE  := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 INTACT  := import sys, pip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 
-.PHONY: help demo kafka kafka-demo kafka-faults parity test check format lock clean
+.PHONY: help demo kafka kafka-demo kafka-faults flink parity test check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -35,6 +36,9 @@ kafka-demo: $(READY) ## events through a real Kafka: producers, two processes, a
 
 kafka-faults: $(READY) ## kill, suspend and restart everything under a live run, and compare (8 minutes)
 	$(BIN)/python tests/faults/kafka_fault_run.py
+
+flink: $(READY) ## a rebuild on a real Flink of several processes, compared with the local one
+	$(BIN)/python -m scripts.flink_demo --output $(FLINK_OUTPUT)
 
 parity: $(READY) ## run and rebuild 4 million events and compare every row (an hour)
 	$(BIN)/python tests/parity_run.py
@@ -61,8 +65,9 @@ lock: $(READY) ## pin the newest versions that pyproject.toml allows, for Python
 
 clean: ## remove the environment, caches, build products, Kafka and the demos' output
 	@! test -d .kafka || ! test -x $(BIN)/python || $(BIN)/python -m scripts.kafka_broker stop
+	@! test -d .flink || ! test -x $(BIN)/python || $(BIN)/python -m scripts.flink_cluster stop
 	rm -rf $(VENV) build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -rf .kafka $(OUTPUT) $(KAFKA_OUTPUT)
+	rm -rf .kafka .flink $(OUTPUT) $(KAFKA_OUTPUT) $(FLINK_OUTPUT)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements.lock pyproject.toml
