@@ -11,6 +11,7 @@ import typer
 from scripts.commands.audit import audit
 from scripts.commands.bench import benches
 from scripts.commands.consume import consume
+from scripts.commands.correct import correct
 from scripts.commands.demo import demo
 from scripts.commands.doctor import doctor
 from scripts.commands.fit import fits
@@ -18,10 +19,14 @@ from scripts.commands.flow import run, sort
 from scripts.commands.kafka_demo import kafka_demo
 from scripts.commands.produce import produce
 from scripts.commands.rebuild import PASSED_ON, rebuild
+from scripts.commands.reconcile import reconcile
+from scripts.commands.replay_quarantine import replay_quarantine
 from scripts.commands.schemas import schemas
+from scripts.commands.simulate import simulate
 from scripts.commands.sql import sql
 from scripts.commands.topics import topics
 from scripts.commands.traffic import generate, imports
+from scripts.commands.validate import validate
 
 app = typer.Typer(
     name="kizuna",
@@ -38,10 +43,15 @@ app.command("run")(run)
 app.command("generate")(generate)
 app.add_typer(imports, name="import")
 app.command("rebuild", context_settings=PASSED_ON)(rebuild)
+app.command("simulate")(simulate)
 app.command("sort")(sort)
 app.command("consume")(consume)
+app.command("correct")(correct)
+app.command("replay-quarantine")(replay_quarantine)
 app.command("audit")(audit)
+app.command("validate")(validate)
 app.command("sql")(sql)
+app.command("reconcile")(reconcile)
 app.add_typer(topics, name="topics")
 app.add_typer(schemas, name="schemas")
 app.command("produce")(produce)
@@ -75,9 +85,10 @@ def exit_code(error: Exception) -> int | None:
     from scripts.live_events import DeliveryFailed, NoEvents  # noqa: PLC0415
     from scripts.traffic.city import OutputExists  # noqa: PLC0415
     from scripts.traffic.completejourney import MissingData  # noqa: PLC0415
+    from sinks.duckdb.create import LayoutMismatch  # noqa: PLC0415
 
     refused = ConfigError | RunRefused | ReceiptsRefused | OutputExists | MissingData | NoEvents
-    if isinstance(error, refused):
+    if isinstance(error, refused | LayoutMismatch):
         return 2
     failed = WorkerFailed | SurfacesDisagree | NotATrigger | DeliveryFailed | NoBroker | OSError
     if isinstance(error, failed | RebuildFailed | NotPublished):
