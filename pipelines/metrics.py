@@ -45,8 +45,8 @@ class GroupGauge(Collector):
 
     def value(self, step: str) -> float | None:
         """The fold over the groups of a step; None while none has said anything."""
-        # Both copies are one call into C, during which no worker can add a step or a group.
-        values = list(self._steps.get(step, {}).values())
+        # A copy makes one object, so no worker gets a turn in between and adds a group.
+        values = self._steps.get(step, {}).copy().values()
         return self._fold(values) if values else None
 
     def clear(self) -> None:
@@ -103,7 +103,7 @@ class Behind(Collector):
         now = self._clock()
         return {
             labels: max(0.0, now - known_at / 1000)
-            for labels, known_at in list(self._known_at.items())
+            for labels, known_at in self._known_at.copy().items()
             if known_at > 0
         }
 

@@ -27,7 +27,13 @@ class Feedback:
 
     def __init__(self, options: Mapping[str, Any], *, prefix: str = "", seed: int = 1) -> None:
         self._producer = Producer(
-            {**options, "enable.idempotence": True, "acks": "all", "linger.ms": 5}
+            {
+                **options,
+                "enable.idempotence": True,
+                "acks": "all",
+                "max.in.flight.requests.per.connection": 1,  # as in sinks/kafka/deliveries.py
+                "linger.ms": 5,
+            }
         )
         self._topic = f"{prefix}events.delivery"
         self._seed = seed

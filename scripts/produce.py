@@ -29,6 +29,7 @@ from scripts.live_events import (
 PRODUCER_OPTIONS: Final[dict[str, Any]] = {
     "enable.idempotence": True,
     "acks": "all",
+    "max.in.flight.requests.per.connection": 1,  # for the reason in sinks/kafka/deliveries.py
     "linger.ms": 5,
     "compression.type": "lz4",
     "partitioner": "murmur2_random",  # the Java clients' choice: keys meet whoever sends them

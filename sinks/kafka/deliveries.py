@@ -21,6 +21,10 @@ Report = Callable[[KafkaError | None, Message], None]
 OURS: Final = {
     "enable.idempotence": True,
     "acks": "all",
+    # A broker takes any first batch of a producer that a partition doesn't know. With several under
+    # way, the second may be taken while the first is still turned away; when that one is sent again
+    # it counts as a repetition: it is acknowledged, without an offset, and nowhere.
+    "max.in.flight.requests.per.connection": 1,
     "partitioner": "murmur2_random",  # a member's partition is the same for Java's clients
 }
 """What the promises rest on, whatever a deployment says."""

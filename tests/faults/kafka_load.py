@@ -155,6 +155,7 @@ class Load(threading.Thread):
                 "bootstrap.servers": bootstrap,
                 "enable.idempotence": True,
                 "acks": "all",
+                "max.in.flight.requests.per.connection": 1,  # as in sinks/kafka/deliveries.py
                 "linger.ms": 5,
                 "compression.type": "lz4",
                 "message.max.bytes": 20_000_000,  # before compression, after which brokers measure

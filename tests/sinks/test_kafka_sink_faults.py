@@ -3,16 +3,19 @@
 import random
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from broker import running_broker
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 from topic_cases import Topics, entry, ids
 
-from sinks.kafka.deliveries import TopicFailed
+from sinks.kafka.deliveries import Deliveries, TopicFailed
 from sinks.kafka.read_back import TopicBehind
+from sinks.kafka.records import Record
 from sinks.position import OutputBehind
 from sinks.row_batch import RowBatch
 
@@ -151,3 +154,32 @@ def test_somebody_elses_records_do_no_harm(broker: str) -> None:
     assert all(waiting == () for _, waiting in part.snapshot().values())
     part.close()
     assert len(topics.read(LEDGER)) == 20
+
+
+def test_what_is_acknowledged_on_topics_made_a_moment_ago_is_there(broker: str) -> None:
+    """Whoever leads a new partition may turn a first batch away; no later one may overtake it."""
+    options = {"bootstrap.servers": broker}
+    reader = Consumer({**options, "group.id": "fresh"})
+    admin = AdminClient(options)
+    told: list[Any] = []
+    for number in range(12):
+        told.clear()
+        prefix = f"fresh-{uuid.uuid4().hex[:8]}-{number}-"
+        names = [f"{prefix}{topic}" for topic in range(30)]
+        for made in admin.create_topics([NewTopic(name, 2, 1) for name in names]).values():
+            made.result(30)
+        deliveries = Deliveries(options)
+        for record in range(400):
+            content = Record(b"%d" % record, b"%d" % record, b"x" * 300, [])
+            deliveries.send(names[record % 30], content, lambda error, _: told.append(error))
+            deliveries.serve()
+            time.sleep(0.001)  # so that a partition gets several batches while it is new
+        deliveries.settle()
+        deliveries.close()
+        assert told == [None] * 400
+        places = [TopicPartition(name, number) for name in names for number in (0, 1)]
+        there = sum(reader.get_watermark_offsets(place, timeout=10)[1] for place in places)
+        for gone in admin.delete_topics(names).values():
+            gone.result(30)
+        assert there == 400
+    reader.close()
