@@ -44,7 +44,7 @@ parity: $(READY) ## run and rebuild 4 million events and compare every row (an h
 	$(BIN)/python tests/parity_run.py
 
 test: $(READY) ## set up and run every test; those on Kafka where Java and Maven are
-	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 10 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)
 
 check: $(READY) ## formatter, linter and types; changes nothing
 	$(BIN)/ruff format --check .
