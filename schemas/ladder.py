@@ -52,6 +52,8 @@ class Ladder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How long a receipt remembers whose identifiers were on it."""
     receipt_wait_days: Annotated[int, Meta(ge=1, le=400)] = 14
     """How long a return waits for the sale that it names."""
+    late_days: Annotated[int, Meta(ge=0, le=400)] = 3
+    """How much longer a purchase waits, for a link that was made in time and became known late."""
     browse_waiting_max: Annotated[int, Meta(ge=1, le=1000)] = 50
     """Browsing events that wait at one identifier; older ones leave as guest activity."""
     browse_duplicate_minutes: Annotated[int, Meta(ge=1, le=1440)] = 60

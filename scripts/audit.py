@@ -157,7 +157,7 @@ def _read_events(
     """Everything that any run read, as it was sent; lines that are no event aside."""
     ladder = _yaml(config / "ladder.yaml")
     # What waits at a receipt may wait at an identifier after that.
-    purchase_hours = 24 * (14 + ladder["receipt_wait_days"])
+    purchase_hours = 24 * (14 + ladder["late_days"] + ladder["receipt_wait_days"])
     journal = json.loads((output / "journal" / "generations.json").read_bytes())
     paths = {Path(file["path"]) for one in journal["generations"] for file in one["files"]}
     paths |= {path.resolve() for path in events.rglob("*.jsonl")}

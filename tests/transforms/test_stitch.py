@@ -445,5 +445,56 @@ def test_no_chain_of_shared_identifiers_ever_joins_two_members(seed):
         assert member in reachable, "a member who has nothing to do with the event"
 
 
+@pytest.mark.parametrize("copy_first", [False, True])
+def test_a_copy_with_other_identifiers_links_whatever_came_first(copy_first):
+    """The same sale twice, by card and token and by phone: later the token alone is hers."""
+    known = (2 * HOUR, HOUR) if copy_first else (HOUR, 2 * HOUR)
+    events = [
+        event("e", "enrolled", 0, "member_id:m1 card:c1 phone:p1"),
+        sale("s", 10, "card:c1 payment_token:t1", known_at=known[0]),
+        sale("s", 10, "phone:p1", known_at=known[1]),
+        sale("later", DAY, "payment_token:t1"),
+    ]
+    bodies, rows = stitch(events)
+    assert [who for each, who in attributed_ids(bodies) if each == "s"] == ["m1"]
+    assert owners(events)["later"] == ("m1", "link")
+    links = {(r.namespace, r.owner) for r in rows if r.table == "identity_links"}
+    assert ("payment_token", "card:c1") in links
+
+
+def test_a_repetition_leaves_no_link_again():
+    """Replaying a topic says nothing that isn't known."""
+    once = [
+        event("e", "enrolled", 0, "member_id:m1 card:c1"),
+        sale("s", 10, "card:c1 payment_token:t1"),
+    ]
+    again = [sale("s", 10, "card:c1 payment_token:t1", known_at=5 * DAY)]
+    counts = [
+        sum(row.table == "identity_links" for row in stitch(events)[1])
+        for events in (once, once + again)
+    ]
+    assert counts[0] == counts[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("linked_days", "known_days", "answer"),
+    [
+        (13.9, 13.9, ("m1", "released")),
+        (13.9, 16.8, ("m1", "released")),
+        (13.9, 17.1, (None, "guest")),
+        (14.1, 14.1, (None, "guest")),
+    ],
+)
+def test_a_link_counts_if_it_was_made_in_time_and_is_known_three_days_late_at_most(
+    linked_days, known_days, answer
+):
+    at, known_at = int(linked_days * DAY), int(known_days * DAY)
+    events = [
+        sale("s", 0, "email:a"),
+        event("e", "enrolled", at, "member_id:m1 email:a", known_at=known_at),
+    ]
+    assert owners(events)["s"] == answer
+
+
 def test_the_ladder_that_ships_is_sound():
     assert check_ladder(ladder()) == []

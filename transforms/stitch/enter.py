@@ -23,10 +23,12 @@ _encode_json = msgspec.json.Encoder(order="deterministic").encode
 
 
 class EnterState(msgspec.Struct, kw_only=True):
-    """`content`: hash of the event that was taken; empty: none was."""
+    """`content`: hash of the event that was taken; empty: none was. `identifiers`: of those that
+    it carried."""
 
     content: str = ""
     until: int = 0
+    identifiers: str = ""
 
 
 class Enter:
@@ -54,9 +56,10 @@ class Enter:
             content = content_hash(event)
             if state.content:
                 if state.content == content:
-                    return (_duplicate(event, now),)
+                    return (_duplicate(event, now), *self._other_links(state, climb))
                 return (self._refuse(event, "conflicting_duplicate", now),)
             state.content = content
+            state.identifiers = _hash_of(event.identifiers)
             state.until = now + self._remember_ms
         return self._start(climb, message.known_at)
 
@@ -65,6 +68,7 @@ class Enter:
 
     def on_timer(self, state: EnterState, due: int) -> Iterable[Output]:
         state.content = ""
+        state.identifiers = ""
         return ()
 
     def is_idle(self, state: EnterState) -> bool:
@@ -89,6 +93,17 @@ class Enter:
             outputs.append(self._paths.send(side))
         return outputs
 
+    def _other_links(self, state: EnterState, climb: Climb) -> Iterable[Output]:
+        """What a copy carries that the event which was taken didn't: links, as if both had come
+        as one, so that it doesn't matter which of them came first."""
+        event = climb.event
+        if state.identifiers in ("", _hash_of(event.identifiers)):
+            return
+        path = self._paths.of(event.identifiers)
+        for identifier in (*path.main[:-1], *path.sides):
+            side = step_on(climb, visit=identifier, rest=path.main[-1:], side=True)
+            yield self._paths.send(side)
+
     def _refuse(self, event: Event, reason: Reason, now: int) -> Quarantined:
         raw = _encode_json(event)
         return Quarantined(
@@ -106,6 +121,10 @@ class Enter:
 def content_hash(event: Event) -> str:
     """What makes a repeated id the same event: type, business time and payload."""
     return xxhash.xxh3_64_hexdigest(_encode((event.type, event.occurred_at, event.payload)))
+
+
+def _hash_of(identifiers: Iterable[str]) -> str:
+    return xxhash.xxh3_64_hexdigest("\0".join(sorted(identifiers)).encode())
 
 
 def receipts(event: Event) -> tuple[str | None, str | None]:

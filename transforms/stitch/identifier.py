@@ -72,6 +72,10 @@ class Identifier:
         self._wait_ms = {
             type_: getattr(waits, kind.event_class) * HOUR_MS for type_, kind in EVENT_TYPES.items()
         }
+        self._late_ms = {
+            type_: ladder.late_days * DAY_MS if kind.money else 0
+            for type_, kind in EVENT_TYPES.items()
+        }
 
     def initial(self, key: str) -> IdentifierState:
         return IdentifierState(identifier=key, ownership=Ownership())
@@ -190,7 +194,8 @@ class Identifier:
 
     def _wait(self, state: IdentifierState, climb: Climb, now: int) -> Iterable[Output]:
         wait_ms = self._wait_ms[climb.event.type]
-        waiting = Waiting(climb=climb, until=now + wait_ms)
+        late_ms = self._late_ms[climb.event.type]
+        waiting = Waiting(climb=climb, until=now + wait_ms + late_ms)
         if not wait_ms:
             return self._leave(state, [waiting], now)
         state.waiting.append(waiting)
