@@ -12,7 +12,8 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -120,18 +121,14 @@ def parts_finished(options: RebuildOptions) -> int:
         return 0
 
 
-class _timed:
+@contextmanager
+def _timed(summary: RebuildSummary, part: str) -> Iterator[None]:
     """Notes how long a part of the work took."""
-
-    def __init__(self, summary: RebuildSummary, part: str) -> None:
-        self._summary = summary
-        self._part = part
-
-    def __enter__(self) -> None:
-        self._began = time.monotonic()
-
-    def __exit__(self, *raised: object) -> None:
-        self._summary.seconds[self._part] = time.monotonic() - self._began
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        summary.seconds[part] = time.monotonic() - began
 
 
 def _fold(options: RebuildOptions, history: History, parts: Path, summary: RebuildSummary) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
 from pipelines.fold_group import FoldGroup
@@ -19,8 +18,6 @@ from pipelines.sorted_runs import RUN_MESSAGES, Run, SortedRuns, encode_run
 from schemas.flow import Message
 from sinks.row_parts import RowParts
 from transforms.operator import Operator
-
-Keyed = tuple[int, Run]
 
 
 class Outbox:
@@ -74,7 +71,6 @@ class FoldGroups(beam.DoFn):  # type: ignore[misc]
         self._rung = rung
         self._groups = groups
         self._parts = parts
-        self._messages = Metrics.counter("kizuna", f"messages_{step}")
 
     def setup(self) -> None:
         self._operators = self._make()

@@ -42,15 +42,14 @@ class RowParts:
             if sum(part.num_rows for part in held) >= ROWS_HELD:
                 self._flush(table)
 
-    def finish(self) -> int:
-        """Give the parts their names; how many rows there are."""
+    def finish(self) -> None:
+        """Give the parts their names."""
         for table in list(self._held):
             self._flush(table)
         for table, writer in self._open.items():
             writer.close()
             os.replace(self._path(table, self._attempt), self._path(table, ""))
         self._open.clear()
-        return sum(self._count.values())
 
     def _flush(self, table: str) -> None:
         rows = pa.Table.from_batches(self._held.pop(table))

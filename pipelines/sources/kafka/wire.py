@@ -23,7 +23,6 @@ from transforms.decode.trace_context import Traced
 FRAME_BYTES = 5
 UNKNOWN_MAX = 10_000
 """Ids that the registry doesn't know and that are remembered at once."""
-TIMEOUT_SECONDS = 5
 PAUSE_SECONDS = (0.2, 10.0)
 """Between attempts, while the registry is down: at first, and at most."""
 NOT_FOUND = 404
