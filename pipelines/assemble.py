@@ -11,6 +11,8 @@ from pipelines.ends import live, over_files
 from pipelines.key_groups import Fanout
 from pipelines.loyalty import Parts
 from pipelines.plan import Plan
+from pipelines.tombstones import erased_of, tombstones
+from schemas.ladder import DAY_MS
 from transforms.accrue import Accrue, Programmes
 from transforms.accrue.check import check_programme
 from transforms.decide import Decide, check_journeys
@@ -40,8 +42,15 @@ def member_operators(
 
     `tells_state`: somebody is told each member's state, beside the rows that tables hold.
     """
+    # Whatever stitch may still give to somebody else, accrue must be able to book again.
+    horizon_days = -(-deployment.ladder.horizon_ms // DAY_MS)
     return (
-        Accrue(Programmes(deployment.programmes)),
+        Accrue(
+            Programmes(deployment.programmes),
+            horizon_days=horizon_days,
+            # A transfer is a command, and must fit into one with all that is around it.
+            transfer_chars_max=deployment.settings.event_bytes_max * 6 // 10,
+        ),
         Score(deployment.models),
         Decide(deployment.journeys, deployment.conversation, tells_state=tells_state),
     )
@@ -51,7 +60,8 @@ def assemble(plan: Plan) -> Parts:
     """The parts of one worker's dataflow."""
     deployment = read_configuration(Path(plan.config))
     settings = deployment.settings
-    decoder = Decoder(decode_settings(settings, deployment.secrets))
+    erased = tombstones(erased_of(Path(plan.output)), deployment.secrets)
+    decoder = Decoder(decode_settings(settings, deployment.secrets), erased)
     # Only a live run has a topic to tell states on.
     accrue, score, decide = member_operators(deployment, tells_state=plan.generation is None)
     if plan.generation is None:

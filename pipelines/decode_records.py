@@ -12,6 +12,7 @@ from schemas.refusals import Quarantined
 from sinks.row_batch import RowBatch
 from transforms.decode import Decoder
 from transforms.decode.repairs import repair
+from transforms.stitch.enter import entry_key
 
 
 def decode_records(
@@ -62,7 +63,7 @@ def decode_all(decoder: Decoder, records: list[Raw]) -> tuple[list[tuple[int, Ev
             rows.append(decoded)
         else:
             events.append((known_at, decoded))
-    return events, rows
+    return (events, rows) if decoder.husks is None else decoder.husks.apply(events, rows)
 
 
 def enter(event: Event, known_at: int) -> Message:
@@ -79,7 +80,7 @@ def enter(event: Event, known_at: int) -> Message:
         event.partition,
         event.offset,
     )
-    key = f"event:{event.source}/{event.event_id}"
+    key = entry_key(event)
     return Message(
         order=place, key=key, body=Climb(event=event, visit=key, as_of=event.occurred_at)
     )

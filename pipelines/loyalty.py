@@ -70,6 +70,8 @@ def loyalty(parts: Parts) -> Dataflow:
 
     stitched: list[Stream[Routed]] = []
     names = [rung.name for rung in parts.rungs]
+    # The two topmost rungs know members: who somebody is, and whether branches are one person.
+    knowing = names[-2:]
     for height, rung in enumerate(parts.rungs):
         stitched.append(
             regrouping(
@@ -78,17 +80,17 @@ def loyalty(parts: Parts) -> Dataflow:
                 rung,
                 rung=height,
                 upstreams=group_names(names[:height], groups) or parts.upstreams,
-                below=names[height + 1 :] or ["accrue"],
+                below=[*names[height + 1 :], *(["accrue"] if rung.name in knowing else [])],
                 groups=groups,
             )
         )
 
     accrued = same_keys(
         "accrue",
-        towards("accrue", stitched[-1:]),
+        towards("accrue", stitched[-2:]),
         parts.accrue,
         rung=len(names),
-        upstreams=lambda group: group_names(names[-1:], groups),
+        upstreams=lambda group: group_names(names[-2:], groups),
         below="score",
     )
     scored = same_keys(

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from schemas.field_rules import Change, Currency, EventId, Money, Quantity
+from schemas.field_rules import Change, Currency, EventId, Instant, Money, Quantity
 
 Source = Literal[
     "web", "pos", "app", "profile", "service", "partner", "delivery", "command", "reference"
@@ -172,6 +172,42 @@ class Merge(Payload, frozen=True, kw_only=True, tag="merge"):
     winner: str
 
 
+class Transfer(Payload, frozen=True, kw_only=True, tag="transfer"):
+    """What was in an account when it was merged into another: the flow's own command to its
+    survivor. It comes in parts, which apply in any order, each once."""
+
+    loser: str
+    """Whose account was closed."""
+    merge: str
+    """The event that said so, source/event_id."""
+    merged_at: int
+    part: str
+    """account; receipts-1, receipts-2, …: purchases that still can be returned; score."""
+    programme: str = ""
+    points: Change = 0
+    """Points on their way: pending, available and held, less debt."""
+    debt: Money = 0
+    lots: Quantity = 0
+    holds: Quantity = 0
+    tier: str | None = None
+    enrolled_at: int | None = None
+    version: Quantity = 0
+    """Of the loser's rows: the survivor's go on from there."""
+    contents: str
+    """The part itself: the number of its form, a dot, and URL-safe base64 of msgpack."""
+
+
+class Unlink(Payload, frozen=True, kw_only=True, tag="unlink"):
+    """Revoke the link from the identifier that the command carries to its owner."""
+
+    owner: str
+    """namespace:value of the stronger identifier."""
+    until: Instant | None = None
+    """Signs of the owner up to then don't count, ms UTC; None: up to the command's own time."""
+    reason: str
+    actor: str
+
+
 class Case(Payload, frozen=True, kw_only=True, tag="case"):
     case_id: str
     severity: str = "normal"
@@ -306,6 +342,8 @@ AnyPayload = (
     | Consent
     | Membership
     | Merge
+    | Transfer
+    | Unlink
     | Case
     | Feedback
     | Redeem
@@ -387,6 +425,8 @@ EVENT_TYPES: Final[dict[str, EventType]] = {
     **_types("adjust", Adjust, "command", "purchase", money=True),
     **_types("correct", Correct, "command", "purchase", money=True),
     **_types("repair", Repair, "command", "service"),
+    **_types("unlink", Unlink, "command", "service", money=True),
+    **_types("transfer", Transfer, "command", "purchase", money=True),
     **_types("grant_offer revoke_offer", Offer, "command", "purchase", money=True),
     **_types("product", Product, "reference", "profile"),
     **_types("store", Store, "reference", "profile"),

@@ -35,7 +35,10 @@ EventId = Annotated[str, Meta(extra={"key": True, "length_max": 128})]
 Currency = Annotated[str, Meta(extra={"of_market": "currency"})]
 """Must be what the event's market says."""
 
-_KEYS: Final = frozenset(("sku", "loser", "winner"))
+Instant = Annotated[int, Meta(extra={"at_least": EARLIEST_MS, "at_most": LATEST_MS})]
+"""ms UTC, in a field whose name doesn't say so."""
+
+_KEYS: Final = frozenset(("sku", "loser", "winner", "owner"))
 """Fields of a payload that name something and don't end with `_id`."""
 
 

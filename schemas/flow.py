@@ -49,11 +49,31 @@ class Climb(Body, frozen=True, kw_only=True, tag="climb"):
     """Its own identifiers are behind it: `visit` and `rest` are owners found on the way."""
     ambiguous: bool = False
     """An identifier on the way had several owners and one of them led nowhere."""
+    branch: str = ""
+    """Where an identifier has several owners on one rung, the climb goes on to each of them: a
+    digit for each time that it branched. They must meet at one person."""
+    parts: int = 1
+    """This branch is one of so many equal parts of the climb."""
     side: bool = False
     """Only leaves its mark on the visited key and goes no further."""
     met: tuple[str, ...] = ()
     """Owners of weaker identifiers met on the way: a conflict if the end differs."""
+    reach: str = ""
+    """The strongest identifier on the way by which a guest could be written to."""
+    survivor: str = ""
+    """On `account_merged`: the member id in which the visited one goes on."""
     retract: bool = False
+    """The same climb came here before, and is taken back."""
+
+    @property
+    def event_key(self) -> str:
+        """Of the event and the branch, unique within a key's state."""
+        return f"{self.event.source}/{self.event.event_id}#{self.branch}"
+
+    @property
+    def answers(self) -> bool:
+        """Of an event's branches one writes the answer, if there is none but nobody."""
+        return not self.branch.strip("0")
 
 
 class Attributed(Body, frozen=True, kw_only=True, tag="attributed"):
@@ -65,6 +85,31 @@ class Attributed(Body, frozen=True, kw_only=True, tag="attributed"):
     rung: str
     retract: bool = False
     """The event was attributed to this member before, and no longer is."""
+    survivor: str = ""
+    """On `account_merged`: the member who goes on. Equal to `member_id`: others join this one;
+    different: this account is closed and what is in it goes there."""
+
+
+class GuestActed(Body, frozen=True, kw_only=True, tag="guest_acted"):
+    """Somebody did something who is no member and can be reached: what decide sees of guests.
+
+    The same event may become a member's later, when its identifier is linked.
+    """
+
+    retract: ClassVar[bool] = False
+    event: Event
+    guest_id: str
+    """`"guest:"` and the identifier that reaches them; the key, too."""
+
+
+class GuestJoined(Body, frozen=True, kw_only=True, tag="guest_joined"):
+    """A guest's identifier has an owner now, by the event: the guest is nobody of their own."""
+
+    retract: ClassVar[bool] = False
+    event: Event
+    guest_id: str
+    owner: str
+    """The stronger identifier, namespace:value."""
 
 
 class Signal(Body, frozen=True, kw_only=True):
@@ -96,6 +141,8 @@ class AccountChanged(Signal, frozen=True, kw_only=True, tag="account_changed"):
     """Points that this cause redeemed."""
     reference: str | None = None
     """The transaction, order or redemption concerned."""
+    merged_into: str | None = None
+    """The member who has this account's points from now on; the account is closed."""
 
 
 class TierChanged(Signal, frozen=True, kw_only=True, tag="tier_changed"):
@@ -120,7 +167,9 @@ class ScoreChanged(Signal, frozen=True, kw_only=True, tag="score_changed"):
     why: str
 
 
-AnyBody = Climb | Attributed | AccountChanged | TierChanged | ScoreChanged
+AnyBody = (
+    Climb | Attributed | GuestActed | GuestJoined | AccountChanged | TierChanged | ScoreChanged
+)
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -140,7 +189,7 @@ class Send(msgspec.Struct, frozen=True, gc=False):
 
     step: str
     key: str
-    body: Climb | Attributed
+    body: Climb | Attributed | GuestActed | GuestJoined
 
 
 Output = Row | Send | Signal

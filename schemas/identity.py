@@ -8,7 +8,8 @@ from schemas.flow import Row
 
 
 class EventOwner(Row, frozen=True, kw_only=True):
-    """Whom each event was attributed to, retractions included. One row an answer."""
+    """Whom each event was attributed to, retractions included. One row an answer, and one more
+    if it is taken back."""
 
     table: ClassVar[str] = "event_owners"
     source: Annotated[str, Meta(description="the stream the event came on")]
@@ -20,17 +21,19 @@ class EventOwner(Row, frozen=True, kw_only=True):
         str,
         Meta(
             description="member_id, link, receipt, released, guest, anonymous, "
-            "held_ambiguous or retracted"
+            "held_ambiguous; unlinked or refused: of a command or a merge; retracted: the answer "
+            "with this member_id no longer stands"
         ),
     ]
     known_at: Annotated[int, Meta(description="when the engine knew, ms UTC", extra={"ms": True})]
 
 
 class IdentityLink(Row, frozen=True, kw_only=True):
-    """An identifier and its owner from a time on; until_at is set when it ended."""
+    """An identifier and its owner from a time on; until_at is set when it ended. One that ends
+    where it began turned out never to have been."""
 
     table: ClassVar[str] = "identity_links"
-    keys: ClassVar[tuple[str, ...]] = ("namespace", "value", "owner", "event_id")
+    keys: ClassVar[tuple[str, ...]] = ("namespace", "value", "owner", "from_at")
     namespace: Annotated[str, Meta(description="of the identifier")]
     value: Annotated[str, Meta(description="of the identifier; emails and phones pseudonymised")]
     owner: Annotated[str, Meta(description="the stronger identifier that owns it, namespace:value")]
@@ -39,7 +42,7 @@ class IdentityLink(Row, frozen=True, kw_only=True):
         int | None, Meta(description="owned until; null: still", extra={"ms": True})
     ]
     reason: Annotated[
-        str, Meta(description="why: the type of the event, signed_out, conflict, shared, …")
+        str, Meta(description="why: the type of the event; superseded: it never was, after all")
     ]
     event_id: Annotated[str, Meta(description="the event behind it, source/event_id")]
     version: Annotated[int, Meta(description="grows with each change of the row")]
@@ -49,7 +52,7 @@ class IdentityNotice(Row, frozen=True, kw_only=True):
     """What stitch decided not to do, and why: blocks, conflicts, limits, duplicates."""
 
     table: ClassVar[str] = "identity_notices"
-    kind: Annotated[str, Meta(description="conflict, shared, limit, duplicate or stale_browsing")]
+    kind: Annotated[str, Meta(description="conflict, shared or duplicate")]
     identifier: Annotated[str, Meta(description="the identifier concerned, namespace:value")]
     detail: Annotated[str, Meta(description="what disagreed or was exceeded")]
     source: Annotated[str, Meta(description="of the event behind it")]

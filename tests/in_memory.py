@@ -9,6 +9,7 @@ from schemas.events import EVENT_TYPES, Event
 from schemas.flow import Attributed, Climb, Message
 from schemas.ladder import Ladder
 from transforms.key_group import KeyGroup, Mark
+from transforms.stitch.enter import entry_key
 from transforms.stitch.ladder import rungs
 
 CONFIG = Path(__file__).parent.parent / "config"
@@ -37,7 +38,7 @@ def event(event_id, type_, at, identifiers="", *, source=None, known_at=None, **
 
 
 def climb(known_at: int, e: Event) -> Message:
-    key = f"event:{e.source}/{e.event_id}"
+    key = entry_key(e)
     place = (known_at, e.occurred_at, e.source, e.event_id, 1, -1, "", 0, e.partition, e.offset)
     return Message(order=place, key=key, body=Climb(event=e, visit=key, as_of=e.occurred_at))
 
@@ -59,7 +60,8 @@ def stitch(events, config=None, until=400 * DAY):
         rows += outcome.rows
         for step, message in outcome.sends:
             if step == "accrue":
-                attributed.append(message)
+                if isinstance(message.body, Attributed):
+                    attributed.append(message)
             else:
                 assert names.index(step) > height, "a link always points up"
                 groups[step].receive(name, None, [message])
@@ -69,12 +71,33 @@ def stitch(events, config=None, until=400 * DAY):
     return [m.body for m in attributed], rows
 
 
+def answers(rows) -> dict[tuple[str, str], list]:
+    """Of each event, the answers that stand: those that weren't taken back."""
+    standing = {}
+    for row in sorted((row for row in rows if row.table == "event_owners"), key=_when):
+        given = standing.setdefault((row.source, row.event_id), [])
+        if row.reason == "retracted":
+            mine = [one for one in given if one.member_id == row.member_id]
+            assert mine, f"{row.event_id}: {row.member_id} is taken back, and never was the answer"
+            given.remove(mine[0])
+        else:
+            given.append(row)
+    return standing
+
+
+def _when(row) -> tuple[int, bool]:
+    return row.known_at, row.reason == "retracted"
+
+
 def owners(events, config=None) -> dict[str, tuple[str | None, str]]:
     """The final answer for each event: (member or None, reason)."""
     _, rows = stitch(events, config)
-    return {
-        row.event_id: (row.member_id, row.reason) for row in rows if row.table == "event_owners"
-    }
+    final = {}
+    for (_, event_id), given in answers(rows).items():
+        assert len(given) < 2, f"two answers for {event_id}"
+        if given:
+            final[event_id] = (given[0].member_id, given[0].reason)
+    return final
 
 
 def attributed_ids(bodies: list[Attributed]) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 PURE_STDLIB = frozenset(
     """__future__ abc base64 binascii bisect calendar collections contextlib copy dataclasses
     datetime decimal difflib enum fractions functools hashlib heapq hmac itertools json math
-    numbers operator re statistics string struct types typing unicodedata zoneinfo""".split()
+    numbers operator re statistics string struct types typing unicodedata zlib zoneinfo""".split()
 )
 ALLOWED = {
     "schemas": PURE_STDLIB | {"schemas", "msgspec"},

@@ -357,7 +357,7 @@ REFUSED: list[tuple[str, Any, str, str]] = [
         "a merge of nobody",
         of_type("account_merged", "profile", loser="0000", winner="m-1"),
         "schema_mismatch",
-        "payload: a member id that can't be one",
+        "payload: a member_id that can't be one",
     ),
 ]
 

@@ -21,7 +21,7 @@ _STRUCTS: tuple[type[msgspec.Struct], ...] = (*Payload.__subclasses__(), Line, T
 _KEY_FIELDS = (
     frozenset(name for struct in _STRUCTS for name in struct.__struct_fields__) - _FREE_TEXT
 )
-_MEMBER_FIELDS = frozenset(("loser", "winner"))
+_NAMED_FIELDS = frozenset(("loser", "winner", "owner"))
 
 
 def clean(value: Any, field: str, redact: Redact) -> Any:
@@ -31,8 +31,8 @@ def clean(value: Any, field: str, redact: Redact) -> Any:
             if field in _KEY_FIELDS:
                 raise Refusal("schema_mismatch", f"payload: control character in {field}")
             value = CONTROL.sub(" ", value)
-        # Member ids are made what they are in identifiers, whole, when they are read.
-        return value if field in _MEMBER_FIELDS else redact.text(value)
+        # Whoever is named is made what they are in identifiers, whole, when the payload is read.
+        return value if field in _NAMED_FIELDS else redact.text(value)
     if type(value) is dict:
         return {name: clean(inner, name, redact) for name, inner in value.items()}
     if type(value) is list:

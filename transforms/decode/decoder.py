@@ -33,13 +33,14 @@ from typing import Any
 
 import msgspec
 
-from schemas.events import EVENT_TYPES, TRACEPARENT, Event
+from schemas.events import EVENT_TYPES, NAMESPACES, TRACEPARENT, Event
 from schemas.refusals import Quarantined
 from schemas.settings import DecodeSettings
 from transforms.decode.as_json import Record, as_json, as_text
 from transforms.decode.clean import clean
 from transforms.decode.counts import Counts
 from transforms.decode.depth import is_deep, too_deep
+from transforms.decode.erased import Husks, Tombstones
 from transforms.decode.identifiers import Identifiers
 from transforms.decode.moments import EXPECTED, moment
 from transforms.decode.payloads import read_payload
@@ -60,9 +61,10 @@ class _Stamp(msgspec.Struct, kw_only=True):
 
 
 class Decoder:
-    """Decodes the records of one worker; `counts` grows with them."""
+    """Decodes the records of one worker; `counts` grows with them. `husks`: what is made of events
+    of people who were erased; None: nobody was."""
 
-    def __init__(self, settings: DecodeSettings) -> None:
+    def __init__(self, settings: DecodeSettings, tombstones: Tombstones | None = None) -> None:
         self._markets = settings.markets
         self._bytes_max = settings.event_bytes_max
         pseudonyms = Pseudonyms(settings.peppers)
@@ -70,6 +72,7 @@ class Decoder:
         self._identifiers = Identifiers(settings, pseudonyms, self.counts)
         self._redact = Redact(pseudonyms)
         self._quarantine = Quarantine(settings, self._redact)
+        self.husks = Husks(tombstones, self._redact, self.unseal) if tombstones else None
         self._stamp = msgspec.json.Decoder(_Stamp)
         self._json = msgspec.json.Decoder()
 
@@ -187,6 +190,10 @@ class Decoder:
             raise Refusal("schema_mismatch", "market: not configured")
         occurred_at, received_at = _times(sent, received_default, bound_at)
         identifiers = self._identifiers.read(get("identifiers"), market.region)
+        if type_name == "unlink" and (
+            len(identifiers) != 1 or identifiers[0].startswith("member_id:")
+        ):
+            raise Refusal("schema_mismatch", "identifiers: must be the one that is unlinked")
         context = self._context(get("context"))
         payload = get("payload")
         given = context.pop(TRACEPARENT, None)
@@ -212,7 +219,7 @@ class Decoder:
             market=market_name,
             identifiers=identifiers,
             context=context,
-            payload=read_payload(payload, kind, market, self.counts, self._member),
+            payload=read_payload(payload, kind, market, self.counts, self.identifier),
             partition=partition,
             offset=offset,
             clamped=clamped,
@@ -255,11 +262,16 @@ class Decoder:
                 return
             self.counts.unknown_field(name)
 
-    def _member(self, value: str) -> str:
-        key = self._identifiers.handle("member_id", value, "")
+    def identifier(self, said: str, region: str) -> str:
+        """What namespace:value is in identifiers, emails and phones pseudonymised; `region`: of
+        phones without a country code. Refusal for what can't be one."""
+        namespace, _, value = said.partition(":")
+        if namespace not in NAMESPACES or not value:
+            raise Refusal("schema_mismatch", "payload: who is named must be namespace:value")
+        key = self._identifiers.handle(namespace, value, region)
         if not isinstance(key, str):
-            raise Refusal("schema_mismatch", "payload: a member id that can't be one")
-        return key.partition(":")[2]
+            raise Refusal("schema_mismatch", f"payload: a {namespace} that can't be one")
+        return key
 
 
 def _apart(record: Record | Traced) -> tuple[str | None, Record]:

@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from schemas.erasure import ORPHAN_VALUE
 from schemas.events import NAMESPACES
 from schemas.settings import DecodeSettings
 from transforms.decode.counts import Counts
@@ -20,6 +21,8 @@ from transforms.decode.refusal import Refusal
 VALUE_MAX = 1_024
 """Characters of a value; the longest in use, web push end points, have a few hundred."""
 CACHED_VALUES = 50_000
+GUEST = "guest:"
+"""How the ids of guests begin, in triggers and in what channels say of them."""
 
 _KNOWN = frozenset(NAMESPACES)
 
@@ -101,6 +104,11 @@ class Identifiers:
 
     def _handle(self, namespace: str, value: str, region: str) -> str | Unusable:
         value = value.strip()
+        if namespace == "member_id" and value.startswith(GUEST):
+            # A channel says what became of a guest's message: theirs is the identifier in the id.
+            namespace, _, value = value[len(GUEST) :].partition(":")
+            if namespace not in _KNOWN:
+                return Unusable("no guest's id")
         if len(value) > VALUE_MAX:
             return Unusable(f"longer than {VALUE_MAX} characters", refuses=True)
         if CONTROL.search(value):
@@ -108,7 +116,7 @@ class Identifiers:
         lower = value.lower()
         if lower in self._blocked or any(rule.fullmatch(lower) for rule in self._patterns):
             return _BLOCKED
-        if PSEUDONYM.fullmatch(value):
+        if PSEUDONYM.fullmatch(value) or ORPHAN_VALUE.fullmatch(value):
             return f"{namespace}:{value}"
         if namespace == "email":
             kind, normal = "email", normal_email(value)

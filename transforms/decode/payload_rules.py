@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
-from schemas.events import Correct, Payload, Profile, Redeem, Return, Store
+from schemas.events import Correct, Payload, Profile, Redeem, Return, Store, Transfer
 from schemas.field_rules import FieldRule, rules_of
 from schemas.settings import Market
+from transforms.accrue import closed_account
 from transforms.decode.counts import Counts
 from transforms.decode.moments import is_time_zone, moment
 from transforms.decode.refusal import Refusal
+from transforms.score import merge_members as closed_score
 
 Check = Callable[[Any, Market], None]
 
@@ -127,6 +129,17 @@ def _check_correct(correct: Correct, market: Market) -> None:
         raise Refusal("schema_mismatch", "payload.lots.lot_id: the same on two lots")
 
 
+def _check_transfer(transfer: Transfer, market: Market) -> None:
+    """What a transfer brings can be read, or a command could stop the flow."""
+    try:
+        if transfer.part == closed_score.PART:
+            closed_score.read(transfer.contents)
+        else:
+            closed_account.read(transfer.contents)
+    except ValueError:
+        raise Refusal("schema_mismatch", "payload.contents: can't be read") from None
+
+
 def _prepare_correct(given: dict[str, Any], counts: Counts) -> None:
     """The times of lots may be said as all others."""
     lots = given.get("lots")
@@ -173,4 +186,5 @@ PREPARE: dict[type[Payload], Callable[[dict[str, Any], Counts], None]] = {
 CHECK: dict[type[Payload], Check] = {
     Correct: _check_correct,
     Redeem: _check_redeem,
+    Transfer: _check_transfer,
 }

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 from msgspec import ValidationError, convert
+from msgspec.structs import replace
 
-from schemas.events import AnyPayload, EventType, Line, Merge, Payload
+from schemas.events import AnyPayload, EventType, Line, Merge, Payload, Transfer, Unlink
 from schemas.field_rules import rules_of
 from schemas.settings import Market
 from transforms.decode.counts import Counts
@@ -21,6 +22,8 @@ from transforms.decode.moments import EXPECTED, moment
 from transforms.decode.payload_rules import PREPARE, check_of
 from transforms.decode.refusal import Refusal
 
+_NAMES = frozenset((Merge, Transfer, Unlink))
+"""Payloads that name somebody."""
 _LINE_FIELDS = frozenset(Line.__struct_fields__)
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _PLACE = re.compile(r" - at `\$\.?(.*)`$")
@@ -39,9 +42,14 @@ class Shape(NamedTuple):
 
 
 def read_payload(
-    sent: object, kind: EventType, market: Market, counts: Counts, member: Callable[[str], str]
+    sent: object,
+    kind: EventType,
+    market: Market,
+    counts: Counts,
+    named: Callable[[str, str], str],
 ) -> AnyPayload:
-    """The struct of what was sent; `member` makes a member id what it is in identifiers."""
+    """The struct of what was sent. `named` makes namespace:value, with the region of phones, what
+    it is in identifiers: whoever a payload names is somebody whom events carry."""
     if sent is None:
         sent = {}
     elif type(sent) is not dict:
@@ -70,9 +78,21 @@ def read_payload(
         shape.check(payload, market)
     if shape.has_lines and not set().union(*given.get("lines") or ()) <= _LINE_FIELDS:
         _count_line_fields(given["lines"], counts)
-    if type(payload) is Merge:
-        payload = Merge(loser=member(payload.loser), winner=member(payload.winner))
+    if type(payload) in _NAMES:
+        payload = _with_names(payload, market, named)
     return cast(AnyPayload, payload)
+
+
+def _with_names(payload: Payload, market: Market, named: Callable[[str, str], str]) -> Payload:
+    def member(value: str) -> str:
+        return named(f"member_id:{value}", "").partition(":")[2]
+
+    if isinstance(payload, Merge):
+        return Merge(loser=member(payload.loser), winner=member(payload.winner))
+    if isinstance(payload, Transfer):
+        return replace(payload, loser=member(payload.loser))
+    assert isinstance(payload, Unlink)
+    return replace(payload, owner=named(payload.owner, market.region))
 
 
 def _convert(given: dict[str, Any], payload: type[Payload]) -> Payload:

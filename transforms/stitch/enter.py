@@ -3,7 +3,8 @@
 In: a climb that visits `"event:<source>/<event_id>"`. Out: the climb on its way to
 its receipt or its weakest identifier; a notice for a duplicate; a quarantine row for
 the same id with other content, or one too old to tell. State: a hash a money event,
-for as long as returns are accepted.
+for as long as returns are accepted. All merges of accounts visit one key, which knows who goes on
+in whom.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,12 +12,18 @@ from collections.abc import Callable, Iterable
 import msgspec
 import xxhash
 
-from schemas.events import EVENT_TYPES, Event, Order, Return, Sale
+from schemas.erasure import erasure_request
+from schemas.events import EVENT_TYPES, Event, Merge, Order, Return, Sale
 from schemas.flow import Climb, Message, Output, Send
 from schemas.identity import EventOwner, IdentityNotice
 from schemas.ladder import DAY_MS, Ladder
 from schemas.refusals import Quarantined, Reason
+from transforms.decode.erased import HUSK, is_husk
+from transforms.stitch.merges import Merged, merge
 from transforms.stitch.path import Paths, step_on
+
+MERGES = "event:merges"
+"""The key that all merges of accounts visit."""
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _encode_json = msgspec.json.Encoder(order="deterministic").encode
@@ -29,6 +36,13 @@ class EnterState(msgspec.Struct, kw_only=True):
     content: str = ""
     until: int = 0
     identifiers: str = ""
+    aliases: dict[str, Merged] = {}
+    """Accounts that were merged; at the key of merges alone."""
+
+
+def entry_key(event: Event) -> str:
+    """The key of the event rung that an event visits."""
+    return MERGES if event.type == "account_merged" else f"event:{event.source}/{event.event_id}"
 
 
 class Enter:
@@ -49,11 +63,18 @@ class Enter:
         climb = message.body
         assert isinstance(climb, Climb)
         event = climb.event
+        now = message.known_at
+        if isinstance(event.payload, Merge):
+            return self._merge(state, climb, event.payload, now)
         if EVENT_TYPES[event.type].money:
-            now = message.known_at
-            if now - event.occurred_at > self._remember_ms:
-                return (self._refuse(event, "too_old_to_deduplicate", now),)
             content = content_hash(event)
+            too_old = now - event.occurred_at > self._remember_ms
+            if state.content == HUSK:
+                state.content = content
+            if is_husk(event.identifiers) and (too_old or state.content not in ("", content)):
+                return ()  # of somebody who was erased: nothing is kept of what is refused
+            if too_old:
+                return (self._refuse(event, "too_old_to_deduplicate", now),)
             if state.content:
                 if state.content == content:
                     return (_duplicate(event, now), *self._other_links(state, climb))
@@ -61,7 +82,7 @@ class Enter:
             state.content = content
             state.identifiers = _hash_of(event.identifiers)
             state.until = now + self._remember_ms
-        return self._start(climb, message.known_at)
+        return self._start(climb, now)
 
     def next_timer(self, state: EnterState) -> int | None:
         return state.until if state.content else None
@@ -72,23 +93,50 @@ class Enter:
         return ()
 
     def is_idle(self, state: EnterState) -> bool:
-        return not state.content
+        return not (state.content or state.aliases)
+
+    def _merge(self, state: EnterState, climb: Climb, said: Merge, now: int) -> Iterable[Output]:
+        """Tell every account that goes on elsewhere now, and the one in which it does."""
+        event = climb.event
+        reference = f"{event.source}/{event.event_id}"
+        told = merge(state.aliases, said.loser, said.winner, reference)
+        if told.outcome == "loop":
+            detail = "payload: the winner goes on in the loser, so the loser can't go on in them"
+            yield self._refuse(event, "loop_of_merges", now, detail)
+        elif told.outcome == "again":
+            yield _duplicate(event, now)
+        elif told.outcome == "elsewhere":
+            yield nobody(event, self.name, "refused", now)
+            yield IdentityNotice(
+                kind="conflict",
+                identifier=f"member_id:{said.loser}",
+                detail=f"was merged into member_id:{told.survivor} before",
+                source=event.source,
+                event_id=event.event_id,
+                known_at=now,
+            )
+        else:
+            for member_id in (*told.names, told.survivor):
+                visit = f"member_id:{member_id}"
+                body = step_on(climb, visit=visit, survivor=told.survivor)
+                yield Send("member", visit, body)
 
     def _start(self, climb: Climb, now: int) -> Iterable[Output]:
         event = climb.event
         path = self._paths.of(event.identifiers)
-        receipt, also = receipts(event)
+        receipt = receipt_of(event)
         if receipt is None and not path.main:
             return (nobody(event, "event", "anonymous", now),)
         outputs: list[Output] = []
+        if event.type == "erasure_requested":
+            outputs.append(erasure_request(event.source, event.event_id, event.identifiers, now))
         if receipt is not None:
             outputs.append(Send("receipt", receipt, step_on(climb, visit=receipt, rest=path.main)))
         else:
             outputs.append(self._paths.send(step_on(climb, visit=path.main[0], rest=path.main[1:])))
-        if also is not None:
-            side = step_on(climb, visit=also, rest=path.main, side=True)
-            outputs.append(Send("receipt", also, side))
-        for identifier in path.sides:
+        # Whoever signs out does so on all that the event names, linked or not.
+        sides = path.sides + path.beside if event.type == "signed_out" else path.sides
+        for identifier in sides:
             side = step_on(climb, visit=identifier, rest=path.main[-1:], side=True)
             outputs.append(self._paths.send(side))
         return outputs
@@ -104,13 +152,19 @@ class Enter:
             side = step_on(climb, visit=identifier, rest=path.main[-1:], side=True)
             yield self._paths.send(side)
 
-    def _refuse(self, event: Event, reason: Reason, now: int) -> Quarantined:
+    def _refuse(
+        self,
+        event: Event,
+        reason: Reason,
+        now: int,
+        detail: str = "event_id: known before, or too old to know",
+    ) -> Quarantined:
         raw = _encode_json(event)
         return Quarantined(
             source=event.source,
             position=f"{event.partition}:{event.offset}",
             reason=reason,
-            detail="event_id: known before, or too old to know",
+            detail=detail,
             event_id=event.event_id,
             content_hash=xxhash.xxh3_128_hexdigest(raw),
             known_at=now,
@@ -127,19 +181,16 @@ def _hash_of(identifiers: Iterable[str]) -> str:
     return xxhash.xxh3_64_hexdigest("\0".join(sorted(identifiers)).encode())
 
 
-def receipts(event: Event) -> tuple[str | None, str | None]:
-    """The receipt key that an event visits, and another one that shall remember it."""
+def receipt_of(event: Event) -> str | None:
+    """The receipt key that an event visits."""
     payload = event.payload
     if isinstance(payload, Sale):
-        own = f"receipt:{payload.transaction_id}"
-        if payload.order_id is None or payload.order_id == payload.transaction_id:
-            return own, None
-        return f"receipt:{payload.order_id}", own
+        return f"receipt:{payload.transaction_id}"
     if isinstance(payload, Order):
-        return f"receipt:{payload.order_id}", None
+        return f"receipt:{payload.order_id}"
     if isinstance(payload, Return) and payload.transaction_id is not None:
-        return f"receipt:{payload.transaction_id}", None
-    return None, None
+        return f"receipt:{payload.transaction_id}"
+    return None
 
 
 def nobody(event: Event, rung: str, reason: str, now: int) -> EventOwner:
@@ -159,7 +210,7 @@ def _duplicate(event: Event, now: int) -> IdentityNotice:
     return IdentityNotice(
         kind="duplicate",
         identifier=f"event:{event.source}/{event.event_id}",
-        detail="the same content was taken before",
+        detail="the same was taken before",
         source=event.source,
         event_id=event.event_id,
         known_at=now,

@@ -1,9 +1,16 @@
-"""Guests: what is counted under an identifier that no member owns."""
+"""Guests: what is counted under an identifier that no member owns, and what decide learns of it."""
+
+from collections.abc import Iterable
 
 import msgspec
 
 from schemas.events import Event, Order, Return, Sale
+from schemas.flow import Climb, GuestActed, GuestJoined, Output, Send
 from schemas.identity import Guest
+from transforms.stitch.enter import nobody
+
+GUESTS_MAX = 8
+"""Guests that one identifier tells of; of older ones decide isn't told that they joined."""
 
 
 class Tally(msgspec.Struct, kw_only=True):
@@ -37,6 +44,38 @@ def guest_row(identifier: str, tally: Tally, version: int) -> Guest:
         spend=tally.spend,
         version=version,
     )
+
+
+def claim(
+    identifier: str, tally: Tally | None, climb: Climb, rung: str, now: int
+) -> Iterable[Output]:
+    """What had left as a guest's turns out to be somebody's after all."""
+    if climb.answers and tally is not None:
+        tally.events -= 1
+        tally.spend -= spend(climb.event)
+        yield nobody(climb.event, rung, "retracted", now)
+        yield guest_row(identifier, tally, now)
+
+
+def tell_of_guest(told: list[str], climb: Climb) -> Iterable[Output]:
+    """Whoever is no member and can be reached is somebody to decide all the same."""
+    if not climb.reach or not climb.answers or climb.reason == "released":
+        return
+    guest_id = f"guest:{climb.reach}"
+    if guest_id not in told:
+        told.append(guest_id)
+        del told[:-GUESTS_MAX]
+    yield Send("person", guest_id, GuestActed(event=climb.event, guest_id=guest_id))
+
+
+def tell_of_joining(told: list[str], event: Event, owner: str) -> list[Output]:
+    """The identifier has an owner now: whoever was told of as a guest is one no longer."""
+    joined: list[Output] = [
+        Send("person", guest_id, GuestJoined(event=event, guest_id=guest_id, owner=owner))
+        for guest_id in told
+    ]
+    told.clear()
+    return joined
 
 
 def spend(event: Event) -> int:

@@ -3,56 +3,49 @@
 In: climbs that visit an identifier of this rung. While an event passes by on its own
 identifiers it leaves a link to the strongest of them; once it climbs, its owner as of
 then is looked up, and where there is none it waits. Out: climbs one rung further up,
-links, notices, and who stayed a guest. State a key: spans of ownership, what waits
-(bounded), recent browsing ids, a guest's totals.
+links, notices, and who stayed a guest. A link that changes who owned the identifier when a
+purchase was made takes the purchase back and sends it to whoever it belongs to. State a key:
+spans of ownership, what is held (see `held_events`), recent browsing ids, a guest's totals.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
-from schemas.events import EVENT_TYPES, Event
+from schemas.events import EVENT_TYPES, Unlink
 from schemas.flow import Climb, Message, Output
-from schemas.identity import EventOwner, Guest, IdentityLink, IdentityNotice
 from schemas.ladder import DAY_MS, HOUR_MS, Ladder, Rung
+from transforms.stitch import held_events
 from transforms.stitch.enter import nobody
-from transforms.stitch.guests import Tally, count, guest_row
-from transforms.stitch.ownership import (
-    Ownership,
-    Span,
-    all_owners,
-    first_owner,
-    last_owner,
-    observe,
-    owners_since,
-    sign_out,
-    until,
+from transforms.stitch.guests import (
+    Tally,
+    claim,
+    count,
+    guest_row,
+    tell_of_guest,
+    tell_of_joining,
 )
+from transforms.stitch.held_events import Held, Waiting
+from transforms.stitch.ownership import Ownership
 from transforms.stitch.path import Paths, step_on
-from transforms.stitch.seen import seen_before
+from transforms.stitch.rung_owners import RungOwners
+from transforms.stitch.seen import seen_before, seen_lately
 
-WEEK_MS = 7 * DAY_MS
-
-TWO_OWNERS: dict[str, Callable[[Ownership, int, int], tuple[str, ...]]] = {
-    "last_owner": last_owner,
-    "hold": all_owners,
-    "refuse": first_owner,
-}
+WEEK_MS: Final = 7 * DAY_MS
 
 
-class Waiting(msgspec.Struct, kw_only=True, frozen=True):
-    climb: Climb
-    until: int
-
-
-class IdentifierState(msgspec.Struct, kw_only=True):
+class IdentifierState(msgspec.Struct, kw_only=True, omit_defaults=True):
     identifier: str
     ownership: Ownership
-    waiting: list[Waiting] = []
+    held: Held = msgspec.field(default_factory=Held)
     seen: dict[str, int] = {}
     """Browsing events of the last hour, with when they were known."""
-    shared: bool = False
+    shared_from: int | None = None
+    """From then on it had more owners than it may, ms UTC."""
     guest: Tally | None = None
+    guests_told: list[str] = []
+    """Guests of whom decide was told because something of theirs waited here."""
     forget_at: int = 0
     """When nothing happens until then, the key is forgotten."""
 
@@ -67,10 +60,12 @@ class Identifier:
         self._rung = rung
         self._ladder = ladder
         self._paths = Paths(ladder)
-        self._owners = TWO_OWNERS[rung.two_owners]
-        waits = rung.waits
+        self._owners = RungOwners(rung)
+        self._reachable = frozenset(ladder.guests.reachable) & frozenset(rung.namespaces)
+        self._horizon_ms = ladder.horizon_ms
         self._wait_ms = {
-            type_: getattr(waits, kind.event_class) * HOUR_MS for type_, kind in EVENT_TYPES.items()
+            type_: getattr(rung.waits, kind.event_class) * HOUR_MS
+            for type_, kind in EVENT_TYPES.items()
         }
         self._late_ms = {
             type_: ladder.late_days * DAY_MS if kind.money else 0
@@ -81,28 +76,41 @@ class Identifier:
         return IdentifierState(identifier=key, ownership=Ownership())
 
     def on_event(self, state: IdentifierState, message: Message) -> Iterable[Output]:
-        climb = message.body
+        climb, now = message.body, message.known_at
         assert isinstance(climb, Climb)
-        outputs = self._visit(state, climb, message.known_at)
-        keep_days = self._rung.forget_days if state.ownership.spans else self._ladder.guest_days
-        state.forget_at = _next_week(message.known_at + keep_days * DAY_MS)
+        if climb.retract:
+            state.forget_at = state.forget_at or _next_week(now)
+            return self._take_back(state, climb, now)
+        outputs = self._visit(state, climb, now)
+        ladder = self._ladder
+        known = state.ownership.spans or state.shared_from is not None
+        keep_days = self._rung.forget_days if known else ladder.guests.keep_days
+        state.forget_at = _next_week(now + keep_days * DAY_MS)
         return outputs
 
     def next_timer(self, state: IdentifierState) -> int | None:
-        if state.waiting:
-            return min(waiting.until for waiting in state.waiting)
-        return state.forget_at or None
+        due = state.forget_at
+        held = state.held
+        if held.waiting and held.waiting[0].until < due:
+            due = held.waiting[0].until
+        if held.tidy_at and held.tidy_at < due:
+            due = held.tidy_at
+        return due or None
 
     def on_timer(self, state: IdentifierState, due: int) -> Iterable[Output]:
-        given_up = [waiting for waiting in state.waiting if waiting.until <= due]
-        state.waiting = [waiting for waiting in state.waiting if waiting.until > due]
-        if not state.waiting and state.forget_at <= due:
+        left = held_events.given_up(state.held, due)
+        if state.held.tidy_at and state.held.tidy_at <= due:
+            held_events.tidy(state.held, due)
+        outputs = self._leave(state, left, due)
+        if state.forget_at <= due:
             state.ownership = Ownership()
+            state.held = Held()
             state.guest = None
+            state.guests_told = []
             state.seen.clear()
-            state.shared = False
+            state.shared_from = None
             state.forget_at = 0
-        return self._leave(state, given_up, due)
+        return outputs
 
     def is_idle(self, state: IdentifierState) -> bool:
         return not state.forget_at
@@ -112,145 +120,149 @@ class Identifier:
         own = not climb.climbing and climb.reason != "receipt"
         minutes = self._ladder.browse_duplicate_minutes
         if own and not climb.side and seen_before(state.seen, event, now, minutes):
-            return (self._notice(state, event, "duplicate", "seen within the hour", now),)
+            return (seen_lately(event, state.identifier, now),)
         outputs: list[Output] = []
+        if own and event.type == "unlink":
+            outputs.append(self._told_of_unlink(climb, now))
+            return outputs + self._changed(state, self._owners.unlink(state, event, now), now)
         if own and event.type == "signed_out":
-            if self._rung.sign_out and sign_out(state.ownership, event.occurred_at):
-                outputs.extend(self._links(state, now))
+            outputs += self._changed(state, self._owners.sign_out(state, event, now), now)
         elif own and climb.rest:
-            outputs.extend(self._link(state, climb, now))
+            outputs += self._link(state, climb, now)
         if climb.side:
             return outputs
+        if held_events.was_taken_back(state.held, climb, now):
+            return outputs
+        if self._reachable and self._can_reach(state.identifier):
+            climb = step_on(climb, reach=state.identifier)
         if own and climb.rest:
-            met = self._owners(state.ownership, climb.as_of, 0)
-            outputs.append(
-                self._paths.send(
-                    step_on(
-                        climb,
-                        visit=climb.rest[0],
-                        rest=climb.rest[1:],
-                        met=(*climb.met, *(owner for owner in met if owner != climb.rest[-1])),
-                    )
-                )
-            )
-            return outputs
-        onward = self._resolve(state, climb, now)
-        if onward is not None:
-            outputs.append(onward)
-            return outputs
-        outputs.extend(self._wait(state, climb, now))
+            outputs.append(self._pass_by(state, climb))
+        else:
+            outputs += self._go_on(state, climb, now)
         return outputs
 
-    def _link(self, state: IdentifierState, climb: Climb, now: int) -> Iterable[Output]:
-        """Leave a link to the strongest identifier of the event, and release what waited for it."""
-        if state.shared:
-            return ()
-        event = climb.event
-        reference = f"{event.source}/{event.event_id}"
-        owner = climb.rest[-1]
-        opened = observe(state.ownership, owner, event.occurred_at, event.type, reference)
-        if opened is None:
-            return ()
-        window = self._rung.owners_window_days * DAY_MS
-        if owners_since(state.ownership, event.occurred_at - window) > self._rung.owners_max:
-            state.shared = True
-            detail = f"more than {self._rung.owners_max} owners"
-            return (self._notice(state, event, "shared", detail, now),)
-        return [*self._links(state, now), *self._release(state, now)]
-
-    def _release(self, state: IdentifierState, now: int) -> list[Output]:
-        outputs: list[Output] = []
-        still: list[Waiting] = []
-        for waiting in state.waiting:
-            onward = self._resolve(state, step_on(waiting.climb, reason="released"), now)
-            if onward is None:
-                still.append(waiting)
-            else:
-                outputs.append(onward)
-        state.waiting = still
-        return outputs
-
-    def _resolve(self, state: IdentifierState, climb: Climb, now: int) -> Output | None:
-        """One rung further up by the owner as of then; None if there is none to be found."""
-        owners: tuple[str, ...] = ()
-        if not state.shared:
-            owners = self._owners(state.ownership, climb.as_of, self._wait_ms[climb.event.type])
-        if not owners and not climb.rest:
-            return None
-        candidates = self._paths.merge(climb.rest, owners)
-        if candidates is None:
-            return nobody(climb.event, self.name, "held_ambiguous", now)
+    def _told_of_unlink(self, climb: Climb, now: int) -> Output:
+        """Whose the identifier no longer is learns of it, if that is a member."""
+        wanted = climb.event.payload
+        assert isinstance(wanted, Unlink)
+        if not wanted.owner.startswith("member_id:"):
+            return nobody(climb.event, self.name, "unlinked", now)
         return self._paths.send(
             step_on(
-                climb,
-                visit=candidates[0],
-                rest=candidates[1:],
-                reason=climb.reason or "link",
-                rung=climb.rung or self.name,
-                climbing=True,
-                ambiguous=climb.ambiguous or not owners,
+                climb, visit=wanted.owner, reason="unlinked", rung=self.name, climbing=True, rest=()
             )
         )
 
-    def _wait(self, state: IdentifierState, climb: Climb, now: int) -> Iterable[Output]:
-        wait_ms = self._wait_ms[climb.event.type]
-        late_ms = self._late_ms[climb.event.type]
-        waiting = Waiting(climb=climb, until=now + wait_ms + late_ms)
-        if not wait_ms:
-            return self._leave(state, [waiting], now)
-        state.waiting.append(waiting)
-        if len(state.waiting) <= self._ladder.browse_waiting_max:
-            return ()
-        browsing = [w for w in state.waiting if not EVENT_TYPES[w.climb.event.type].money]
-        if len(browsing) <= self._ladder.browse_waiting_max:
-            return ()
-        state.waiting.remove(browsing[0])
-        return self._leave(state, browsing[:1], now)
+    def _can_reach(self, identifier: str) -> bool:
+        namespace = identifier[: identifier.index(":")]
+        return namespace in self._reachable
 
-    def _leave(
-        self, state: IdentifierState, given_up: list[Waiting], now: int
-    ) -> list[EventOwner | Guest]:
-        """What nobody claimed is guest activity from now on."""
-        if not given_up:
+    def _pass_by(self, state: IdentifierState, climb: Climb) -> Output:
+        """On to the next of the event's own identifiers."""
+        strongest = climb.rest[-1]
+        met = self._owners.at(state, climb.as_of, 0)
+        others = tuple(owner for owner in met if owner != strongest)
+        return self._paths.send(
+            step_on(climb, visit=climb.rest[0], rest=climb.rest[1:], met=climb.met + others)
+        )
+
+    def _go_on(self, state: IdentifierState, climb: Climb, now: int) -> list[Output]:
+        """To the owner as of then; without one, wait for one."""
+        owners = self._owners_at(state, climb.as_of, climb.event.type)
+        if not owners and not climb.rest:
+            return self._wait(state, climb, now)
+        until = climb.event.occurred_at + self._horizon_ms
+        held_events.remember(state.held, climb, owners, until, now)
+        return self._onward(climb, owners)
+
+    def _onward(self, climb: Climb, owners: tuple[str, ...], retract: bool = False) -> list[Output]:
+        forward = step_on(
+            climb,
+            reason=climb.reason or "link",
+            rung=climb.rung or self.name,
+            climbing=True,
+            ambiguous=climb.ambiguous or not owners,
+            retract=retract,
+        )
+        return [self._paths.send(one) for one in self._paths.onward(forward, owners)]
+
+    def _take_back(self, state: IdentifierState, climb: Climb, now: int) -> Iterable[Output]:
+        """A climb that came here before belongs elsewhere: so it does wherever it went on to."""
+        own = not climb.climbing and climb.reason != "receipt"
+        if own and climb.rest:
+            onward = step_on(climb, visit=climb.rest[0], rest=climb.rest[1:])
+            return (self._paths.send(onward),)
+        passed = held_events.forget(state.held, climb, now)
+        if passed is None:
+            return ()
+        if passed.left:
+            return [nobody(climb.event, self.name, "retracted", now)] if climb.answers else []
+        return self._onward(passed.climb, passed.owners, retract=True)
+
+    def _owners_at(self, state: IdentifierState, at: int, type_: str) -> tuple[str, ...]:
+        """Whose an event of that type was at that instant, or will have been."""
+        return self._owners.at(state, at, self._wait_ms[type_])
+
+    def _link(self, state: IdentifierState, climb: Climb, now: int) -> list[Output]:
+        """Leave a link to the strongest identifier of the event; what that changes."""
+        linked = self._owners.link(state, climb, now)
+        if linked is None:
             return []
-        reason = "anonymous" if self.name == "device" else "guest"
-        rows: list[EventOwner | Guest] = []
-        for waiting in given_up:
-            rows.append(nobody(waiting.climb.event, self.name, reason, now))
-            state.guest = count(state.guest, waiting.climb.event)
-        if state.guest is not None:
+        joined = tell_of_joining(state.guests_told, climb.event, climb.rest[-1])
+        return [*joined, *self._changed(state, linked, now)]
+
+    def _changed(self, state: IdentifierState, rows: list[Output] | None, now: int) -> list[Output]:
+        """What follows for events, if ownership changed."""
+        return [] if rows is None else rows + self._reconsider(state, now)
+
+    def _reconsider(self, state: IdentifierState, now: int) -> list[Output]:
+        """Whose are the events that went on, and those that wait, by what is known now?"""
+        outputs: list[Output] = []
+        held = state.held
+        for key, one in list(held.passed.items()):
+            if one.until <= now:
+                continue
+            if set(self._owners_at(state, one.as_of, one.type)) == set(one.owners):
+                continue
+            del held.passed[key]
+            climb = one.climb
+            if one.left:
+                outputs += claim(state.identifier, state.guest, climb, self.name, now)
+                climb = step_on(climb, reason="released")
+            else:
+                outputs += self._onward(climb, one.owners, retract=True)
+            outputs += self._go_on(state, climb, now)
+        waiting = held.waiting
+        held.waiting = []
+        for waits in waiting:
+            climb = waits.climb
+            if self._owners_at(state, climb.as_of, climb.event.type):
+                outputs += self._go_on(state, step_on(climb, reason="released"), now)
+            else:
+                held.waiting.append(waits)
+        return outputs
+
+    def _wait(self, state: IdentifierState, climb: Climb, now: int) -> list[Output]:
+        type_ = climb.event.type
+        until = now + self._wait_ms[type_] + self._late_ms[type_]
+        if until == now:
+            return self._leave(state, [Waiting(climb=climb, until=until)], now)
+        left = held_events.wait(state.held, climb, until, self._ladder.browse_waiting_max)
+        return [*tell_of_guest(state.guests_told, climb), *self._leave(state, left, now)]
+
+    def _leave(self, state: IdentifierState, left: list[Waiting], now: int) -> list[Output]:
+        """What nobody claimed is guest activity from now on."""
+        reason = "anonymous" if self._rung.sign_out else "guest"
+        rows: list[Output] = []
+        for climb in (waiting.climb for waiting in left):
+            until = climb.event.occurred_at + self._horizon_ms
+            held_events.remember(state.held, climb, (), until, now)
+            if climb.answers:
+                rows.append(nobody(climb.event, self.name, reason, now))
+                state.guest = count(state.guest, climb.event)
+        if state.guest is not None and rows:
             rows.append(guest_row(state.identifier, state.guest, now))
         return rows
-
-    def _links(self, state: IdentifierState, now: int) -> list[IdentityLink]:
-        """The newest spans as rows: a new span or a sign-out ends the one before."""
-        return [self._link_row(state, span, now) for span in state.ownership.spans[-3:]]
-
-    def _link_row(self, state: IdentifierState, span: Span, now: int) -> IdentityLink:
-        namespace, _, value = state.identifier.partition(":")
-        ends = until(state.ownership, span) if self._rung.two_owners == "last_owner" else None
-        return IdentityLink(
-            namespace=namespace,
-            value=value,
-            owner=span.owner,
-            from_at=span.first,
-            until_at=ends,
-            reason=span.reason,
-            event_id=span.event_id,
-            version=now,
-        )
-
-    def _notice(
-        self, state: IdentifierState, event: Event, kind: str, detail: str, now: int
-    ) -> IdentityNotice:
-        return IdentityNotice(
-            kind=kind,
-            identifier=state.identifier,
-            detail=detail,
-            source=event.source,
-            event_id=event.event_id,
-            known_at=now,
-        )
 
 
 def _next_week(at: int) -> int:

@@ -1,23 +1,28 @@
 """An event's way up the ladder: which keys it visits, in which order.
 
 In: the identifiers on an event, or owners found on the way. Out: keys to visit,
-weakest rung first, at most one a rung.
+weakest rung first, at most one a rung; where an identifier has two owners on one rung, a branch
+to each of them.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
 from schemas.flow import Climb, Send
 from schemas.ladder import Ladder
 
+BRANCHES: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+
 
 class Path(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`main`: one identifier a rung, weakest first. `sides`: weaker ones of the same rungs,
-    which only learn who the strongest is."""
+    which only learn who the strongest is. `beside`: those on the strongest one's own rung."""
 
     main: tuple[str, ...]
     sides: tuple[str, ...]
+    beside: tuple[str, ...] = ()
 
 
 class Paths:
@@ -45,19 +50,26 @@ class Paths:
                 sides.append(identifier)
             else:
                 main.append(identifier)
-        if sides:
-            top = ranked[-1][0]
-            below_top = {identifier for height, _, identifier in ranked if height < top}
-            sides = [identifier for identifier in sides if identifier in below_top]
-        return Path(main=tuple(main), sides=tuple(sides))
+        if not sides:
+            return Path(main=tuple(main), sides=())
+        top = ranked[-1][0]
+        beside = tuple(identifier for height, _, identifier in ranked[:-1] if height == top)
+        below = tuple(identifier for identifier in sides if identifier not in beside)
+        return Path(main=tuple(main), sides=below, beside=beside)
 
-    def merge(self, rest: tuple[str, ...], owners: Iterable[str]) -> tuple[str, ...] | None:
-        """Candidates to visit next, weakest first; None if two of them share a rung."""
-        ranked = self._ranked({*rest, *owners})
-        heights = [height for height, _, _ in ranked]
-        if len(set(heights)) < len(heights):
-            return None
-        return tuple(identifier for _, _, identifier in ranked)
+    def onward(self, climb: Climb, owners: Iterable[str]) -> tuple[Climb, ...]:
+        """The climb on its way to `owners` and what it still has to visit: to the weakest of
+        them, or a branch to each if several stand on that one's rung."""
+        ranked = self._ranked({*climb.rest, *owners})
+        lowest = [identifier for height, _, identifier in ranked if height == ranked[0][0]]
+        rest = tuple(identifier for _, _, identifier in ranked[len(lowest) :])
+        if len(lowest) == 1:
+            return (step_on(climb, visit=lowest[0], rest=rest),)
+        parts = climb.parts * len(lowest)
+        return tuple(
+            step_on(climb, visit=one, rest=rest, branch=climb.branch + digit, parts=parts)
+            for digit, one in zip(BRANCHES, lowest, strict=False)
+        )
 
     def send(self, climb: Climb) -> Send:
         """The climb, addressed to the rung of the key that it visits."""
