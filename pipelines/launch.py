@@ -3,7 +3,7 @@
 In: input files and an output folder. Out: the warehouse, triggers and quarantine, with
 the journal and recovery store beside them. The same call again resumes after a crash,
 and reads further files after a clean end. What the loop left in `commands/` is applied, too,
-until nothing is left.
+and what operators order while it is, until nothing is left.
 """
 
 import os
@@ -20,6 +20,8 @@ from config.deployment import Deployment
 from config.secret_keys import decode_settings
 from pipelines import recovery
 from pipelines.assemble import read_configuration
+from pipelines.command_files import COMMANDS, write_given
+from pipelines.erase import erase_at_rest, finish
 from pipelines.foundation import (
     FILES,
     config_hash,
@@ -35,14 +37,12 @@ from pipelines.sources.alignment import Alignment
 from pipelines.sources.file_stamps import check_order
 from pipelines.sources.files import part_name
 from pipelines.sources.records import BATCH_BYTES
+from pipelines.tombstones import take_over
 from sinks.duckdb.create import create_warehouse
 from sinks.duckdb.runs import Run, end_run, latest_run, start_run
 from sinks.files import create_files
 from sinks.position import OutputBehind
 from transforms.decode import Decoder
-
-COMMANDS = "commands"
-"""The folder, in an output, of what the loop wrote: events to be applied like any other."""
 
 Progress = Callable[[int, int], None]
 """Called with bytes read and bytes in all."""
@@ -60,14 +60,20 @@ class RunOptions:
     epoch_ms: int = 10_000
     """How often state is saved: what a crash makes the next run do again."""
     batch_bytes: int = BATCH_BYTES
+    erased: Path | None = None
+    """Tombstones of another output over the same events; for a fresh output."""
 
 
 @dataclass(kw_only=True)
 class RunSummary:
-    """What a run did. `generations`: how many sets of new files it finished."""
+    """What a run did. `generations`: how many sets of new files it finished; `given`: commands
+    that operators ordered on the way, and that were applied as well; `erased`: people who had asked
+    to be forgotten."""
 
     records: int = 0
     generations: int = 0
+    given: int = 0
+    erased: int = 0
     purged: int = 0
     seconds: float = 0.0
     files: list[str] = field(default_factory=list)
@@ -84,11 +90,15 @@ def run(options: RunOptions, progress: Progress | None = None) -> RunSummary:
     with exclusive(options.output) as lock:
         (options.output / "journal").mkdir(exist_ok=True)
         path = options.output / "journal" / "generations.json"
-        journal = journals.load(path, _now(), options.as_of)
         deployment = read_configuration(options.config)
+        summary.erased += len(finish(options.output, deployment))
+        journal = journals.load(path, _now(), options.as_of)
         refuse_other_foundation(journal, deployment, FILES)
+        if options.erased is not None:
+            take_over(options.erased, options.output, begun=bool(journal.generations))
         try:
             inputs = journals.find_inputs(options.inputs)
+            summary.given += _close_loop(options, journal)
             while generation := journals.next_generation(journal, inputs, _commands(options)):
                 if generation.number > journal.begun:
                     _refuse_disorder(deployment, generation, journal.as_of)
@@ -96,6 +106,7 @@ def run(options: RunOptions, progress: Progress | None = None) -> RunSummary:
                 journals.save(path, journal)
                 _GenerationRun(options, journal, generation).execute(lock, summary, progress)
                 journals.save(path, journal)
+                summary.given += _close_loop(options, journal)
         except journals.InputChanged as changed:
             raise RunRefused(f"--input: {changed}") from changed
         if not inputs:
@@ -104,6 +115,7 @@ def run(options: RunOptions, progress: Progress | None = None) -> RunSummary:
                 f"{', '.join(map(str, options.inputs))}; "
                 "`kizuna generate --output DIR` makes some to try"
             )
+        summary.erased += len(erase_at_rest(options.output, deployment))
     summary.seconds = time.monotonic() - began
     return summary
 
@@ -185,6 +197,18 @@ class _GenerationRun:
         plan_file = self._output / "journal" / "plan.json"
         plan_file.write_bytes(msgspec.json.encode(plan))
         return plan_file
+
+
+def _close_loop(options: RunOptions, journal: journals.Journal) -> int:
+    """Write what operators gave in the generations that have ended; how many commands. Whatever
+    is interrupted here is done again, since the same commands are the same file."""
+    last = len(journal.generations)
+    if journal.given == last or journal.generations[-1].ended_at is None:
+        return 0
+    given = write_given(options.output, journal)
+    journal.given = last
+    journals.save(options.output / "journal" / "generations.json", journal)
+    return given
 
 
 def _commands(options: RunOptions) -> list[journals.InputFile]:

@@ -1,43 +1,35 @@
-"""The loop's log: the one place from which an output's own commands are written, each once.
+"""The loop's log: the one place from which people's commands to an output are written, each once.
 
 In: the folder of an output, and commands whose ids say what they are about. Out: over files, one
-more file in `OUT/commands`, which the next run applies; live, records on the topic `commands`,
-with a copy of the file beside them. Promises: a command that was written before isn't written
-again; over files its `received_at` is where the output's time has come to, never earlier, so that
-time doesn't go back, and never the wall clock, which would let a history of last year expire;
-live it is the topic's. A file has its name only once it is whole, and never changes afterwards.
+more file in `OUT/commands`, which the next run applies (`pipelines.command_files`); live, records
+on the topic `commands`, with a copy of the file beside them. Promises: a command that was written
+before isn't written again; over files its time is the output's, live it is the topic's.
 """
 
-import os
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
-import xxhash
 
 from config.deployment import Deployment
+from pipelines.command_files import (
+    COMMANDS,
+    UNSENT,
+    events_of,
+    files_of,
+    fresh_commands,
+    name_of,
+    reached,
+    write_file,
+)
 from pipelines.foundation import KAFKA
-from pipelines.launch import COMMANDS
 from pipelines.processes import RunRefused, exclusive
 from pipelines.sources import journal as journals
 from pipelines.sources.journal import Journal
+from schemas.commands import Command
 
-UNSENT: Final = ".unsent"
-"""The ending, while the broker may not have all of it yet."""
 TOPIC: Final = "commands"
-
-
-class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """An event of the source `command`; `about`: its identifiers."""
-
-    event_id: str
-    type: str
-    occurred_at: int
-    market: str
-    payload: dict[str, Any]
-    about: dict[str, str] = {}
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,17 +54,6 @@ def is_live(journal: Journal) -> bool:
     return journal.foundation.get("input", "").startswith(KAFKA)
 
 
-def reached(output: Path, journal: Journal) -> int:
-    """Where the time of an output over files has come to, ms UTC: nothing earlier can follow."""
-    ended = [generation.ended_at for generation in journal.generations]
-    if not ended or None in ended:
-        raise RunRefused(
-            f"{output}: must be the output of a run that has ended; it was left in the middle of "
-            "its input; run the same kizuna run again, it resumes"
-        )
-    return max(one for one in ended if one is not None)
-
-
 def write_commands(
     output: Path, commands: Sequence[Command], deployment: Deployment, kind: str
 ) -> Written:
@@ -86,17 +67,17 @@ def write_commands(
         return _send(folder, commands, deployment, kind)
     with exclusive(output):
         received_at = reached(output, journal_of(output))
-        fresh = _fresh(folder, commands)
-        path = folder / _name(kind, fresh, received_at)
+        fresh = fresh_commands(folder, commands)
+        path = folder / name_of(kind, fresh, received_at)
         if fresh:
-            _write(path, fresh, received_at)
+            write_file(folder, fresh, kind, received_at)
     return _written(commands, fresh, "file", path)
 
 
 def written_before(output: Path, type_: str) -> Iterator[dict[str, Any]]:
     """The payloads of all commands of a type that were ever written for an output."""
-    for path in _files(output / COMMANDS):
-        for event in _events(path):
+    for path in files_of(output / COMMANDS):
+        for event in events_of(path):
             if event["type"] == type_:
                 yield event["payload"]
 
@@ -104,13 +85,11 @@ def written_before(output: Path, type_: str) -> Iterator[dict[str, Any]]:
 def _send(folder: Path, commands: Sequence[Command], deployment: Deployment, kind: str) -> Written:
     """Written down first, so that what a crash left unsent is sent the next time; twice is once,
     since whoever reads the topic knows the ids."""
-    fresh = _fresh(folder, commands)
-    name = _name(kind, fresh, max((one.occurred_at for one in fresh), default=0))
+    fresh = fresh_commands(folder, commands)
     unsent = sorted(folder.glob(f"*{UNSENT}")) if folder.is_dir() else []
     if fresh:
-        path = folder / (name + UNSENT)
-        _write(path, fresh, None)
-        unsent.append(path)
+        at = max(one.occurred_at for one in fresh)
+        unsent.append(write_file(folder, fresh, kind, at, received_at=False, ending=UNSENT))
     for path in unsent:
         _produce(path, deployment)
         path.replace(path.with_suffix(""))
@@ -132,7 +111,7 @@ def _produce(path: Path, deployment: Deployment) -> None:
     options = client_options(kafka, deployment.secrets) | {"log_level": 3}
     check_topics(options, [kafka.topic_prefix + TOPIC])
     producer = EventProducer(options, kafka.topic_prefix)
-    for event in _events(path):
+    for event in events_of(path):
         producer.send(event)
     producer.close()
     if producer.produced.failed:
@@ -140,56 +119,6 @@ def _produce(path: Path, deployment: Deployment) -> None:
             f"the broker must acknowledge every command; {producer.produced.failed:,} failed, the "
             f"first one with: {producer.produced.first_error}; the same command tries again"
         )
-
-
-def _fresh(folder: Path, commands: Sequence[Command]) -> list[Command]:
-    known = {event["event_id"] for path in _files(folder) for event in _events(path)}
-    fresh = {one.event_id: one for one in commands if one.event_id not in known}
-    return list(fresh.values())
-
-
-def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted([*folder.glob("*.jsonl"), *folder.glob(f"*.jsonl{UNSENT}")])
-
-
-def _events(path: Path) -> Iterator[dict[str, Any]]:
-    for line in path.read_bytes().splitlines():
-        yield msgspec.json.decode(line, type=dict[str, Any])
-
-
-def _name(kind: str, commands: Sequence[Command], at: int) -> str:
-    """Of when and what: the same commands always, and no others ever, in any folder."""
-    digest = xxhash.xxh3_64_hexdigest("\n".join(one.event_id for one in commands).encode())
-    moment = datetime.fromtimestamp(at / 1000, timezone.utc).strftime("%Y%m%dT%H%M%S")
-    return f"{moment}-{kind}-{digest}.jsonl"
-
-
-def _write(path: Path, commands: Sequence[Command], received_at: int | None) -> None:
-    path.parent.mkdir(exist_ok=True)
-    aside = path.with_name(path.name + ".new")
-    with aside.open("wb") as file:
-        for one in commands:
-            file.write(msgspec.json.encode(_event(one, received_at)) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-
-
-def _event(command: Command, received_at: int | None) -> dict[str, Any]:
-    times = {"occurred_at": command.occurred_at}
-    if received_at is not None:
-        times["received_at"] = received_at
-    return {
-        "event_id": command.event_id,
-        "type": command.type,
-        "source": "command",
-        **times,
-        "market": command.market,
-        "identifiers": command.about,
-        "payload": command.payload,
-    }
 
 
 def _written(

@@ -16,8 +16,9 @@ import xxhash
 
 from pipelines.history import find_history
 from pipelines.processes import RunRefused, exclusive
+from schemas.commands import Command
 from schemas.events import CorrectedLot
-from scripts.command_log import Command, journal_of
+from scripts.command_log import journal_of
 from scripts.correct_compare import ACCOUNTS, Books, Ledgers, Pair
 
 NEVER = 1 << 62

@@ -19,9 +19,10 @@ import xxhash
 from config.deployment import Deployment
 from config.secret_keys import decode_settings
 from pipelines.processes import RunRefused
+from schemas.commands import Command
 from schemas.events import Event
 from schemas.refusals import Quarantined
-from scripts.command_log import Command, is_live, journal_of, written_before
+from scripts.command_log import is_live, journal_of, written_before
 from scripts.sql import CantAsk, NoAnswer, ask
 from transforms.decode import Decoder
 from transforms.decode.repairs import sealed_text

@@ -5,14 +5,18 @@ processes it is pickled by Bytewax: then each table's rows travel as one msgpack
 which costs a fifth of pickling them one by one.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
+from schemas.commands import LoopCommand
 from schemas.decisions import Decision, Delivery, JourneyEntry, Member, Trigger
+from schemas.erasure import ORPHAN, Erasure, ErasureRequest, is_orphan
 from schemas.flow import Row
 from schemas.identity import EventOwner, Guest, IdentityLink, IdentityNotice
 from schemas.ledger import (
+    AccountMerge,
     Correction,
     LedgerEntry,
     Lot,
@@ -20,7 +24,7 @@ from schemas.ledger import (
     RedemptionAnswer,
     TierChange,
 )
-from schemas.member_state import MemberState
+from schemas.member_state import MemberErased, MemberState
 from schemas.refusals import Quarantined, Repaired
 from schemas.scoring import ChurnScore
 
@@ -36,6 +40,7 @@ ROW_CLASSES: Final[tuple[type[Row], ...]] = (
     RedemptionAnswer,
     TierChange,
     Correction,
+    AccountMerge,
     ChurnScore,
     JourneyEntry,
     Decision,
@@ -43,10 +48,23 @@ ROW_CLASSES: Final[tuple[type[Row], ...]] = (
     Delivery,
     Quarantined,
     Repaired,
+    LoopCommand,
+    ErasureRequest,
+    Erasure,
 )
 """Every kind of row that has a table, in the order in which the reference lists them."""
-TOLD_CLASSES: Final[tuple[type[Row], ...]] = (MemberState,)
+TOLD_CLASSES: Final[tuple[type[Row], ...]] = (MemberState, MemberErased)
 """Rows without a table: only a topic tells them."""
+
+
+TELLS_OF_ORPHAN: Final[dict[type[Row], Callable[[Any], bool]]] = {
+    EventOwner: lambda row: row.member_id is not None and row.member_id.startswith(ORPHAN),
+    IdentityLink: lambda row: row.value.startswith(ORPHAN),
+    IdentityNotice: lambda row: is_orphan(row.identifier),
+    Guest: lambda row: is_orphan(row.guest_id),
+}
+"""Rows about those who were erased, of the classes that stitch writes: no sink takes them. Further
+down nothing is known of them."""
 
 
 class UnknownRow(TypeError):
@@ -89,6 +107,11 @@ class RowBatch:
                 if rows is None:
                     rows = found[known_class(row)] = []
                 rows.append(row)
+            for kind, tells in TELLS_OF_ORPHAN.items():
+                if kind in found:
+                    found[kind] = [row for row in found[kind] if not tells(row)]
+                    if not found[kind]:
+                        del found[kind]
             self._by_class = found
         return self._by_class
 

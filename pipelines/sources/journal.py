@@ -46,6 +46,8 @@ class Journal(msgspec.Struct, kw_only=True):
     """What all state in this output rests on and what therefore can't be changed under it."""
     begun: int = 0
     """The last generation whose files were found to be in order."""
+    given: int = 0
+    """The last generation whose commands, those that operators gave, are in `OUT/commands`."""
 
     def bound(self, as_of: int) -> None:
         """Believe clocks until `as_of`, and what the loop wrote: it says where time had come to."""

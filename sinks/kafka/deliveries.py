@@ -74,7 +74,7 @@ class Deliveries:
                 self._producer.poll(_WAIT_SECONDS)
             except KafkaException as refused:
                 raise TopicFailed(
-                    f"topic {topic}: must take a record of {len(record.value):,} bytes; got "
+                    f"topic {topic}: must take a record of {len(record.value or b''):,} bytes; got "
                     f"{refused.args[0].str()}. One that is too long needs message.max.bytes in "
                     "kafka.options and max.message.bytes of the topic; otherwise start again: the "
                     "run resumes from its last snapshot"

@@ -40,15 +40,27 @@ class Held(NamedTuple):
 
 
 def read_back(
-    options: Options, topic: str, positions: Positions | None, newest_counts: bool = False
+    options: Options,
+    topic: str,
+    positions: Positions | None,
+    *,
+    newest_counts: bool = False,
+    shared: bool = False,
 ) -> Held:
     """Everything on a topic that a resumed run will make again.
 
     Without a snapshot, what is on a topic of which the newest counts may be another history's, and
-    is overtaken. `options` name a `group.id`, which the client asks for: nothing is joined or
-    committed.
+    is overtaken. `shared`: others write to the topic, too. `options` name a `group.id`, which the
+    client asks for: nothing is joined or committed.
     """
-    reading = _Reading(options, topic, positions or {}, newest_counts, positions is None)
+    reading = _Reading(
+        options,
+        topic,
+        positions or {},
+        newest_counts=newest_counts,
+        shared=shared,
+        begins=positions is None,
+    )
     try:
         return reading.run()
     finally:
@@ -70,10 +82,13 @@ class _Reading:
         options: Options,
         topic: str,
         positions: Positions,
+        *,
         newest_counts: bool = False,
+        shared: bool = False,
         begins: bool = False,
     ) -> None:
         self._topic = topic
+        self._shared = shared
         self._positions = positions
         self._recorded = Recorded(newest_counts)
         self._overtakes = newest_counts and begins
@@ -95,9 +110,12 @@ class _Reading:
         ends = {number: high for number, (_, high) in bounds.items()}
         still_by: float | None = None
         # A request that a killed process sent may still be on its way into the log, so it is read
-        # on until it has stood still.
+        # on until it has stood still; where others write, until none of ours came.
         while any(at[number] < end for number, end in ends.items()):
+            before = len(self._recorded)
             self._read_up_to(at, ends)
+            if self._shared and still_by is not None and len(self._recorded) == before:
+                break
             still_by = still_by or time.monotonic() + _STILL_SECONDS
             if time.monotonic() > still_by:
                 raise TopicFailed(

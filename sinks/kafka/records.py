@@ -1,7 +1,8 @@
 """A row as a Kafka record: its key, its value, and headers that tell what it is.
 
 Comes in: a row. Goes out: a `Record`; the value is the row as JSON, its fields named and ordered
-as in `schemas`, times in integer milliseconds UTC, bytes as base64.
+as in `schemas`, times in integer milliseconds UTC, bytes as base64. A command's is the event that
+it is to become.
 Promised: the same row is the same record in every run, `record_id` included, and two different
 rows never share one. Rows that are equal in every field do (a link that is confirmed twice at one
 instant); who compares records counts them.
@@ -13,12 +14,13 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from xxhash import xxh3_64_hexdigest, xxh3_128_hexdigest
 
+from schemas.commands import LoopCommand, command_of
 from schemas.decisions import Decision, Trigger
-from schemas.events import TRACEPARENT
+from schemas.events import NAMESPACES, TRACEPARENT
 from schemas.flow import Row
 from schemas.identity import IdentityLink
 from schemas.ledger import LedgerEntry, RedemptionAnswer
-from schemas.member_state import MemberState
+from schemas.member_state import MemberErased, MemberState
 from schemas.refusals import Quarantined
 
 RECORD_ID: Final = "record_id"
@@ -29,6 +31,7 @@ RAW_BYTES_MAX: Final = 600_000
 _TRACE_ENDS: Final = len("00-") + 32 + 1
 _SPAN_ENDS: Final = _TRACE_ENDS + 16
 """In a `traceparent` of version 00: trace id, span id and flags, in hex."""
+_STRONGEST_FIRST: Final = tuple(reversed(NAMESPACES))
 _JSON: Final[tuple[str, bytes]] = ("content-type", b"application/json")
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -42,7 +45,8 @@ class Record(NamedTuple):
 
     record_id: bytes
     key: bytes | None
-    value: bytes
+    value: bytes | None
+    """None: on a compacted topic the end of its key."""
     headers: list[Header]
 
 
@@ -69,7 +73,7 @@ def _content_id(value: bytes) -> bytes:
 
 
 def _about_member(
-    row: Any, schema: bytes, record_id: bytes, value: bytes, at: int, *more: Header
+    row: Any, schema: bytes, record_id: bytes, value: bytes | None, at: int, *more: Header
 ) -> Record:
     """`at`: when the engine decided it, ms UTC."""
     headers: list[Header] = [
@@ -110,6 +114,12 @@ def _member_state(row: MemberState) -> Record:
     return _about_member(row, b"member_state/1", record_id, value, row.as_of)
 
 
+def _member_erased(row: MemberErased) -> Record:
+    """A record without a value: compaction drops it, too, once nobody can have missed it."""
+    record_id = f"{row.member_id}@{row.revision}:erased".encode()
+    return _about_member(row, b"member_erased/1", record_id, None, row.as_of)
+
+
 def revision_of(record_id: bytes) -> int:
     """Of the record of a member's state."""
     return int(record_id.rpartition(b"@")[2].partition(b":")[0])
@@ -129,6 +139,19 @@ def _quarantined(row: Quarantined) -> Record:
     return _plain(b"quarantined/1", _content_id(value), None, value)
 
 
+def _loop_command(row: LoopCommand) -> Record:
+    """The key is the one that producers of events give: what is done to one person keeps its order.
+
+    An id says what a command is about, so one that is there already isn't given again, whichever
+    history gave it: it would be a duplicate when it is read.
+    """
+    command = command_of(row)
+    by = next((name for name in _STRONGEST_FIRST if name in command.about), "")
+    named = f"{by}:{command.about[by]}" if by else command.event_id
+    key = xxh3_64_hexdigest(named.encode()).encode()
+    return _plain(b"event/1", row.command_id.encode(), key, _encode(command.as_event()))
+
+
 def _plain(schema: bytes, record_id: bytes, key: bytes | None, value: bytes) -> Record:
     return Record(record_id, key, value, [(RECORD_ID, record_id), ("schema", schema), _JSON])
 
@@ -139,6 +162,8 @@ _MAKERS: Final[dict[type[Row], Callable[[Any], Record]]] = {
     Decision: _decision,
     Trigger: _trigger,
     MemberState: _member_state,
+    MemberErased: _member_erased,
     IdentityLink: _identity_link,
     Quarantined: _quarantined,
+    LoopCommand: _loop_command,
 }

@@ -22,7 +22,7 @@ from sinks.kafka.deliveries import Deliveries, Options, Report, TopicFailed
 from sinks.kafka.read_back import ends_of, read_back
 from sinks.kafka.recorded import Positions
 from sinks.kafka.records import record_of
-from sinks.kafka.routes import NEWEST_COUNTS, OUTPUT_TOPICS
+from sinks.kafka.routes import NEWEST_COUNTS, OUTPUT_TOPICS, SHARED
 from sinks.parts import own_part
 from sinks.row_batch import RowBatch
 
@@ -83,6 +83,7 @@ class TopicsSink(FixedPartitionedSink[RowBatch, Positions]):
             self._options,
             resume_state,
             newest_counts=for_part in NEWEST_COUNTS,
+            shared=for_part in SHARED,
             closed=self._closed,
             observe_latency=self._observe_latency,
             confirmed=self._confirmed,
@@ -108,6 +109,7 @@ class OutputTopic(StatefulSinkPartition[RowBatch, Positions]):
         positions: Positions | None,
         *,
         newest_counts: bool,
+        shared: bool,
         closed: Callable[[], None],
         observe_latency: ObserveLatency | None,
         confirmed: Confirmed | None,
@@ -115,7 +117,9 @@ class OutputTopic(StatefulSinkPartition[RowBatch, Positions]):
         self._topic = topic
         self._deliveries = deliveries
         self._options = options
-        self._recorded, self._ends = read_back(options, topic, positions, newest_counts)
+        self._recorded, self._ends = read_back(
+            options, topic, positions, newest_counts=newest_counts, shared=shared
+        )
         self._newest_counts = newest_counts
         self._closed = closed
         self._observe_latency = observe_latency
@@ -152,7 +156,11 @@ class OutputTopic(StatefulSinkPartition[RowBatch, Positions]):
 
         One that is left out and waits on the topic has come again by that.
         """
-        newest = {row.member_id: row for row in rows}  # type: ignore[attr-defined]
+        newest: dict[str, Any] = {}
+        for row in rows:  # a member's end is of another class, so they may not stand in order
+            who, revision = row.member_id, row.revision  # type: ignore[attr-defined]
+            if who not in newest or revision >= newest[who].revision:
+                newest[who] = row
         if self._recorded:
             for row in rows:
                 if newest[row.member_id] is not row:  # type: ignore[attr-defined]

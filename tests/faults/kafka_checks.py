@@ -14,17 +14,24 @@ REFUSED_LATER = ("conflicting_duplicate", "too_old_to_deduplicate", "loop_of_mer
 REPEATABLE = ("identity.links",)
 """Where rows that are equal in every field are one record id."""
 SHOWN = 3
+GIVEN = "SELECT command_id FROM loop_commands"
 
 
 def accounts(receipts, output):
-    """Every acknowledged record is archived or refused by decode, once, as what it was."""
+    """Every acknowledged record is archived or refused by decode, once, as what it was; and so is
+    each command that the run gave itself."""
     problems = []
+    given = {one for (one,) in rows(output / "warehouse.duckdb", GIVEN)}
+    came_back = Counter()
     sent = {receipt.place: receipt for receipt in receipts}
     if len(sent) != len(receipts):
         problems.append(f"{len(receipts) - len(sent)} places were acknowledged twice")
     archived = Counter()
     for record in read_archive(output / "archive"):
         place = f"{record['partition']}:{record['offset']}"
+        if record["source"] == "command" and record["event_id"] in given:
+            came_back[record["event_id"]] += 1
+            continue
         archived[place] += 1
         receipt = sent.get(place)
         if receipt is not None and (record["source"], record["event_id"]) != (
@@ -41,6 +48,8 @@ def accounts(receipts, output):
             positions[position] += 1
             refused[position] = reason, content
     problems += several(archived, "is archived {n} times")
+    problems += several(came_back, "came back {n} times")
+    problems += some(given - set(came_back), "was given and never came back")
     problems += several(positions, "is in quarantine {n} times")
     problems += some(set(archived) & set(refused), "is archived and refused by decode")
     problems += some(set(sent) - set(archived) - set(refused), "was acknowledged and is nowhere")
@@ -65,6 +74,12 @@ def topics_agree(bootstrap, prefix, topics, output):
         if topic not in REPEATABLE:
             problems += [f"{topic}: {each}" for each in several(ids, "is there {n} times")]
     warehouse = output / "warehouse.duckdb"
+    commands = read_topics(bootstrap, [prefix + "commands"])[prefix + "commands"]
+    problems += same(
+        "commands, those that the run gave",
+        Counter(one.said["event_id"] for one in commands if "record_id" in one.headers),
+        Counter(one for (one,) in rows(warehouse, GIVEN)),
+    )
     ledger = [one.said for one in seen[prefix + "loyalty.ledger"]]
     entries = [entry for entry in ledger if "entry_id" in entry]
     fields = ("entry_id", "member_id", "debit", "credit", "points", "kind")
@@ -121,7 +136,7 @@ def topics_agree(bootstrap, prefix, topics, output):
             "identity.links",
             "identity_links",
             "version",
-            ("namespace", "value", "owner", "event_id"),
+            ("namespace", "value", "owner", "from_at"),
             ("namespace", "value", "owner", "event_id", "reason"),
         ),
     ):

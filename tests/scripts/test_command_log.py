@@ -11,7 +11,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from pipelines.assemble import read_configuration
 from pipelines.processes import RunRefused
 from pipelines.sources.journal import Generation, Journal, find_inputs, load, next_generation, save
-from scripts.command_log import Command, write_commands
+from schemas.commands import Command
+from scripts.command_log import write_commands
 from scripts.run import DEFAULT_CONFIG
 
 

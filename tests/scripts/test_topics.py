@@ -15,7 +15,7 @@ from config.problems import ConfigError
 from schemas.topics import Topic, Topics, check_topics, properties_of
 from scripts.commands.topics import topics as command
 from scripts.topics import Existing, TopicsRefused, apply, existing_topics, plan, steps_to
-from sinks.kafka.routes import NEWEST_COUNTS, OUTPUT_TOPICS, QUARANTINE
+from sinks.kafka.routes import NEWEST_COUNTS, OUTPUT_TOPICS, QUARANTINE, SHARED
 
 OURS = load(HERE / "topics.yaml", Topics, check_topics)
 
@@ -105,7 +105,9 @@ def test_a_topic_stands_once(tmp_path) -> None:
 
 def test_ours_are_what_is_written() -> None:
     out = {one.name: one for one in OURS.topics if one.direction == "out"}
-    assert set(out) == set(OUTPUT_TOPICS)
+    assert set(out) == set(OUTPUT_TOPICS) - SHARED
+    # What goes round comes in by a topic of the input.
+    assert {one.name for one in OURS.topics if one.direction == "in"} >= SHARED
     assert {name for name, one in out.items() if one.cleanup == "compact"} == NEWEST_COUNTS
     # A refused record belongs to nobody.
     assert {name for name, one in out.items() if one.ordered_by is None} == {QUARANTINE}

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect as shapes
 
+from schemas.commands import LoopCommand
 from schemas.flow import Row
 from sinks.row_batch import ROW_CLASSES, TOLD_CLASSES
 
@@ -39,6 +40,11 @@ class RowMaker:
             values[key] = one_of if isinstance(values[key], int) else f"{key}-{one_of}"
         if row_class.keys:
             values["version"] = self._made
+        if row_class is LoopCommand:  # these are read again
+            about = {self._random.choice(["card", "cookie"]): values["about"]}
+            values["command_id"] = f"c-{self._made}"
+            values["about"] = msgspec.json.encode(about).decode()
+            values["payload"] = msgspec.json.encode({"reason": values["payload"]}).decode()
         return row_class(**values)
 
     def _value(self, shape: shapes.Type) -> Any:

@@ -10,7 +10,9 @@ import pyarrow as pa
 import pytest
 from sample_rows import RowMaker
 
+import schemas.commands
 import schemas.decisions
+import schemas.erasure
 import schemas.identity
 import schemas.ledger
 import schemas.refusals
@@ -135,7 +137,9 @@ def test_every_table_view_and_column_has_a_comment(path: Path) -> None:
 
 def test_every_row_class_of_the_schemas_has_a_table() -> None:
     modules = (
+        schemas.commands,
         schemas.decisions,
+        schemas.erasure,
         schemas.identity,
         schemas.ledger,
         schemas.refusals,

@@ -8,10 +8,13 @@ import pytest
 from sample_rows import RowMaker
 from topic_cases import answer, entry, trigger
 
+from schemas.commands import LoopCommand
 from schemas.decisions import CHANNELS, Decision, Delivery, JourneyEntry, Member, Trigger
+from schemas.erasure import Erasure, ErasureRequest
 from schemas.flow import Row
 from schemas.identity import EventOwner, Guest, IdentityLink, IdentityNotice
 from schemas.ledger import (
+    AccountMerge,
     Correction,
     LedgerEntry,
     Lot,
@@ -19,9 +22,10 @@ from schemas.ledger import (
     RedemptionAnswer,
     TierChange,
 )
-from schemas.member_state import MemberState
+from schemas.member_state import MemberErased, MemberState
 from schemas.refusals import Quarantined, Repaired
 from schemas.scoring import ChurnScore
+from scripts.produce import key_of
 from sinks.kafka import to_topics
 from sinks.kafka.recorded import Recorded
 from sinks.kafka.records import RAW_BYTES_MAX, record_of
@@ -32,11 +36,16 @@ ROUTED: dict[type[Row], tuple[str, ...]] = {
     LedgerEntry: ("loyalty.ledger",),
     RedemptionAnswer: ("loyalty.redemptions", "loyalty.ledger"),
     MemberState: ("loyalty.member-state",),
+    MemberErased: ("loyalty.member-state",),
     IdentityLink: ("identity.links",),
     Decision: ("loyalty.decisions",),
     Quarantined: ("quarantine",),
+    LoopCommand: ("commands",),
 }
 WAREHOUSE_ONLY = {
+    AccountMerge,
+    Erasure,
+    ErasureRequest,
     Correction,
     Member,
     Repaired,
@@ -188,3 +197,35 @@ def test_what_another_history_left_on_a_compacted_topic_is_not_waited_for_for_ev
     assert not recorded.overtaken(b"m", b"m@5:bb")
     assert not recorded
     assert not recorded.overtaken(b"m", b"m@6:bb")
+
+
+def ordered(**values: object) -> LoopCommand:
+    given = {
+        "command_id": "unlink-7",
+        "type": "unlink",
+        "market": "us",
+        "about": '{"cookie":"c","card":"4"}',
+        "payload": '{"owner":"member_id:m","reason":"limit","actor":"kizuna"}',
+        "because_of": "pos/e-1",
+        "given_at": 1_515_193_200_000,
+    }
+    return LoopCommand(**{**given, **values})  # type: ignore[arg-type]
+
+
+def test_a_command_is_the_event_that_comes_back() -> None:
+    record = record_of(ordered())
+    assert record.record_id == b"unlink-7"
+    event = msgspec.json.decode(record.value)
+    assert event == {
+        "event_id": "unlink-7",
+        "type": "unlink",
+        "source": "command",
+        "occurred_at": 1_515_193_200_000,
+        "market": "us",
+        "identifiers": {"cookie": "c", "card": "4"},
+        "payload": {"owner": "member_id:m", "reason": "limit", "actor": "kizuna"},
+    }
+    # Beside what people do with the same card, as whoever else sends commands has it.
+    assert record.key == key_of(event) == key_of(event | {"identifiers": {"card": "4"}})
+    nobody = record_of(ordered(about="{}"))
+    assert nobody.key == key_of(msgspec.json.decode(nobody.value))

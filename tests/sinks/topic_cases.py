@@ -115,7 +115,7 @@ def read_topic(bootstrap: str, topic: str) -> list[Found]:
             found.append(
                 Found(
                     message.key(),
-                    msgspec.json.decode(message.value()),
+                    None if message.value() is None else msgspec.json.decode(message.value()),
                     message.headers() or [],
                     message.partition(),
                     message.offset(),
