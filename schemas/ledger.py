@@ -107,7 +107,8 @@ class Redemption(Row, frozen=True, kw_only=True):
     reward_id: Annotated[str | None, Meta(description="from the catalogue; null: plain points")]
     points: Annotated[int, Meta(description="asked for")]
     status: Annotated[
-        Literal["held", "captured", "released", "refused"], Meta(description="where it stands")
+        Literal["held", "captured", "released", "refused", "transferred"],
+        Meta(description="where it stands; transferred: held on by the survivor of a merge"),
     ]
     code: Annotated[RedemptionCode, Meta(description="ok or the reason of the refusal")]
     requested_at: Annotated[int, Meta(description="ms UTC", extra={"ms": True})]
@@ -122,8 +123,11 @@ class RedemptionAnswer(Row, frozen=True, kw_only=True):
     redemption_id: Annotated[str, Meta(description="chosen by whoever asked")]
     member_id: Annotated[str, Meta(description="who asked")]
     request: Annotated[
-        Literal["redeem", "capture", "release", "sale", "time_out"],
-        Meta(description="what was asked; sale: a sale that named the redemption"),
+        Literal["redeem", "capture", "release", "sale", "time_out", "transfer"],
+        Meta(
+            description="what was asked; sale: a sale that named the redemption; transfer: it came "
+            "with the account of a merged member"
+        ),
     ]
     points: Annotated[int, Meta(description="asked for; 0: a redemption that isn't known")]
     code: Annotated[RedemptionCode, Meta(description="the answer")]
@@ -142,10 +146,11 @@ class Correction(Row, frozen=True, kw_only=True):
     correction_id: Annotated[str, Meta(description="the event_id of the command")]
     member_id: Annotated[str, Meta(description="whose account")]
     status: Annotated[
-        Literal["applied", "right_already", "moved_on"],
+        Literal["applied", "right_already", "moved_on", "merged"],
         Meta(
             description="applied; right_already: the account stood where it must; moved_on: "
-            "something happened to it since the comparison, so nothing was done"
+            "something happened to it since the comparison, so nothing was done; merged: it was "
+            "of an account that is closed, so nothing was done"
         ),
     ]
     gained: Annotated[int, Meta(description="points more that are pending, available or held")]
@@ -171,5 +176,39 @@ class TierChange(Row, frozen=True, kw_only=True):
     from_tier: Annotated[str, Meta(description="the tier before")]
     at: Annotated[int, Meta(description="ms UTC", extra={"ms": True})]
     reason: Annotated[
-        str, Meta(description="qualified, period_end, grace_end, rebooked, returned or corrected")
+        str,
+        Meta(
+            description="qualified, period_end, grace_end, rebooked, returned, corrected or merged"
+        ),
     ]
+
+
+class AccountMerge(Row, frozen=True, kw_only=True):
+    """An account that was closed because its member was merged into another, and its points."""
+
+    table: ClassVar[str] = "merges"
+    keys: ClassVar[tuple[str, ...]] = ("loser",)
+    loser: Annotated[str, Meta(description="whose account was closed")]
+    survivor: Annotated[str, Meta(description="whose account goes on")]
+    merge: Annotated[str, Meta(description="the account_merged event, source/event_id")]
+    programme: Annotated[str, Meta(description="of the account that was closed")]
+    points: Annotated[
+        int, Meta(description="pending, available and held points that left it, less its debt")
+    ]
+    debt: Annotated[int, Meta(description="points it owed, which the survivor owes now")]
+    lots: Annotated[int, Meta(description="lots with points in them")]
+    holds: Annotated[int, Meta(description="open holds")]
+    status: Annotated[
+        Literal["in_transit", "joined", "other_programme"],
+        Meta(
+            description="in_transit: the points have left and not arrived; joined: they have; "
+            "other_programme: the survivor's account is of another programme, so they can't"
+        ),
+    ]
+    merged_at: Annotated[
+        int, Meta(description="when the account was closed, ms UTC", extra={"ms": True})
+    ]
+    joined_at: Annotated[
+        int | None, Meta(description="when the points arrived, ms UTC", extra={"ms": True})
+    ] = None
+    version: Annotated[int, Meta(description="grows with each change of the row")]

@@ -19,7 +19,7 @@ class ChurnScore(Row, frozen=True, kw_only=True):
     why: Annotated[
         str,
         Meta(
-            description="first, purchase, return, cancellation, retraction, engagement or "
+            description="first, purchase, return, cancellation, retraction, merged, engagement or "
             "time (silence alone)"
         ),
     ]

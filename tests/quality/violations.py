@@ -24,6 +24,8 @@ WAREHOUSE: dict[str, dict[str, str]] = {
         "WHERE entry_id = (SELECT min(entry_id) FROM ledger_entries)",
         "entries_have_their_event": "UPDATE ledger_entries SET event_id = 'nothing' "
         "WHERE kind = 'earn'",
+        "transfers_arrive": "INSERT INTO ledger_entries SELECT * REPLACE ('transfer_out' AS kind, "
+        "'transferred' AS credit) FROM ledger_entries LIMIT 1",
         "posted_in_time": "UPDATE ledger_entries SET posted_at = TIMESTAMP '2099-01-01' "
         "WHERE entry_id = (SELECT min(entry_id) FROM ledger_entries)",
         "versions_are_configured": "UPDATE ledger_entries SET programme_version = 'grocer@9'",

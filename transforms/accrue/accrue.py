@@ -14,22 +14,30 @@ later than that, it is posted on the day it became known, and flagged.
 from collections.abc import Iterable
 from typing import Final
 
-from schemas.events import Event, Order, Redeem, Return, Sale, Settle
+from schemas.events import Event, Merge, Order, Redeem, Return, Sale, Settle, Transfer
 from schemas.flow import Attributed, Message, Output
 from transforms.accrue import report
 from transforms.accrue.book import Book
-from transforms.accrue.fold import fire, next_due
+from transforms.accrue.close_account import close, pass_on
 from transforms.accrue.horizon import advance_base, keep_to_rules
 from transforms.accrue.local_time import DAY_MS
 from transforms.accrue.posting import Posting
 from transforms.accrue.programmes import Plan, Programmes
 from transforms.accrue.read_fact import READERS
 from transforms.accrue.rebook import renumber
+from transforms.accrue.receive_account import expect_account, receive_account
 from transforms.accrue.state import AccrueState
+from transforms.accrue.timers import fire, next_due
 
 HORIZON_DAYS: Final = 17
 FACTS_MAX: Final = 2_000
 """Facts kept of a member at most; more of them, and the horizon of that member shrinks."""
+TRANSFER_CHARS_MAX: Final = 600_000
+"""Contents of one part of a closed account, which a command must have room for."""
+SCORE: Final = "score"
+"""The part of a transfer that isn't for accrue."""
+TYPES: Final = frozenset((*READERS, "enrolled", "account_merged", "transfer"))
+"""What changes an account that is known."""
 
 
 class Accrue:
@@ -43,10 +51,12 @@ class Accrue:
         programmes: Programmes,
         horizon_days: int = HORIZON_DAYS,
         facts_max: int = FACTS_MAX,
+        transfer_chars_max: int = TRANSFER_CHARS_MAX,
     ) -> None:
         self.programmes: Final = programmes
         self.horizon_ms: Final = horizon_days * DAY_MS
         self.facts_max: Final = facts_max
+        self.transfer_chars_max: Final = transfer_chars_max
 
     def initial(self, key: str) -> AccrueState:
         """Nothing is known of a member yet."""
@@ -66,11 +76,17 @@ class Accrue:
         if not isinstance(body, Attributed):
             return ()
         event = body.event
-        if state.version and event.type not in READERS and event.type != "enrolled":
+        if state.version and event.type not in TYPES:
             return ()
-        plan = self.programmes.named(state.programme) or self.programmes.of_market(event.market)
+        if state.merged_into:
+            if isinstance(event.payload, Transfer):
+                return pass_on(state, event, message.order[0])
+            return ()
+        plan = self._plan(state, event)
         if plan is None:
             return ()
+        if body.survivor not in ("", state.member_id):
+            return self._close(state, plan, body, message.order[0])
         outputs = self._receive(state, plan, body, message.order[0])
         return outputs if event.traceparent is None else report.traced(outputs, event.traceparent)
 
@@ -94,6 +110,23 @@ class Accrue:
             *report.tier_moves(state, terms, book.tier_moves),
         ]
 
+    def _plan(self, state: AccrueState, event: Event) -> Plan | None:
+        """The programme of the account; of a new one: of the account that it takes over, or of the
+        market."""
+        if not state.programme and isinstance(event.payload, Transfer):
+            return self.programmes.named(event.payload.programme)
+        return self.programmes.named(state.programme) or self.programmes.of_market(event.market)
+
+    def _close(
+        self, state: AccrueState, plan: Plan, body: Attributed, known_at: int
+    ) -> Iterable[Output]:
+        if body.retract:
+            return ()
+        if not state.version:
+            state.programme = plan.name
+        keep_to_rules(state, plan, known_at)
+        return close(state, plan, body.event, body.survivor, known_at, self.transfer_chars_max)
+
     def _receive(
         self, state: AccrueState, plan: Plan, body: Attributed, known_at: int
     ) -> Iterable[Output]:
@@ -105,6 +138,7 @@ class Accrue:
             state.member_id = body.member_id
             state.programme = plan.name
         keep_to_rules(state, plan, known_at)
+        version, payload = state.version, event.payload
         state.version += 1
         if event.type == "enrolled" and not body.retract:
             state.enrolled_at = min(event.occurred_at, enrolled or event.occurred_at)
@@ -114,6 +148,11 @@ class Accrue:
                 posting.withdraw()
             else:
                 posting.enter()
+        elif isinstance(payload, Merge) and body.survivor and not body.retract:
+            expect_account(posting, payload)
+        elif isinstance(payload, Transfer) and payload.part != SCORE and not body.retract:
+            state.version = max(version, payload.version) + 1
+            receive_account(posting, payload)
         if not (
             new
             or posting.rows
@@ -121,7 +160,7 @@ class Accrue:
             or enrolled != state.enrolled_at
             or qualifying != state.current.qualifying
         ):
-            state.version -= 1
+            state.version = version
             return ()
         state.changed_at = known_at
         terms = plan.terms_at(known_at)

@@ -13,7 +13,7 @@ from xxhash import xxh3_128_hexdigest
 from schemas.ledger import Account as AccountName
 from schemas.ledger import EntryKind, LedgerEntry, Posting, RedemptionCode
 from transforms.accrue.programmes import Plan, Prepared
-from transforms.accrue.state import Account, Answered, Basket
+from transforms.accrue.state import Account, Answered, Basket, Receipt
 
 MOVEMENTS: Final[dict[EntryKind, frozenset[tuple[AccountName, AccountName]]]] = {
     "earn": frozenset({("issued", "pending"), ("issued", "available")}),
@@ -28,10 +28,25 @@ MOVEMENTS: Final[dict[EntryKind, frozenset[tuple[AccountName, AccountName]]]] = 
     "reinstate": frozenset({("expired", "available")}),
     "expire": frozenset({("available", "expired"), ("pending", "expired")}),
     "adjust": frozenset({("issued", "available"), ("available", "issued")}),
-    "transfer_out": frozenset({("available", "transferred"), ("pending", "transferred")}),
-    "transfer_in": frozenset({("transferred", "available"), ("transferred", "pending")}),
+    "transfer_out": frozenset(
+        {
+            ("available", "transferred"),
+            ("pending", "transferred"),
+            ("held", "transferred"),
+            ("transferred", "available"),
+        }
+    ),
+    "transfer_in": frozenset(
+        {
+            ("transferred", "available"),
+            ("transferred", "pending"),
+            ("transferred", "held"),
+            ("available", "transferred"),
+        }
+    ),
 }
-"""From which account to which each kind of entry may move points; `correct` swaps any of them."""
+"""From which account to which each kind of entry may move points; `correct` swaps any of them. A
+transfer that goes the other way is a debt that leaves, or comes."""
 
 
 def lot_id(member_id: str, cause: str) -> str:
@@ -148,6 +163,10 @@ class Book:
         self.cause = f"@{due}"
         self.posting = "in_order"
         self.terms = self.plan.terms_at(due)
+
+    def lot_of(self, receipt: Receipt) -> str:
+        """The lot that a receipt opened."""
+        return receipt.lot or lot_id(self.member_id, receipt.basket)
 
     def post(
         self,

@@ -95,7 +95,7 @@ def _change_receipt(book: Book, lot: str, points: int) -> None:
     """What a correction took or gave counts as reversed, or as still to be reversed, so that a
     return of the whole receipt takes back what it is worth now."""
     for receipt in book.account.receipts.values():
-        if lot_id(book.member_id, receipt.basket) == lot:
+        if book.lot_of(receipt) == lot:
             done = receipt.reversed = receipt.reversed or [0] * len(receipt.earned)
             done[0] -= max(0, points)
             taken = max(0, -points)

@@ -22,9 +22,13 @@ from transforms.accrue.state import BasketLine, OpenLot, Receipt
 
 def purchase(book: Book, fact: Purchased) -> None:
     """Post what a purchase earns, then the returns that waited for it."""
-    if _known(book, fact):
-        return
     account, terms = book.account, book.terms
+    known = _known(book, fact)
+    if known is not None:
+        if account.parked:
+            match_parked(book, known, fact.receipt_id, fact.other_id)
+        return
+    book.cause = fact.basket
     lines = book.baskets[book.cause].lines
     tier = account.tier or terms.levels[0]
     amounts = [line.amount for line in lines]
@@ -42,19 +46,22 @@ def purchase(book: Book, fact: Purchased) -> None:
         match_parked(book, fact.receipt_id, fact.other_id)
 
 
-def _known(book: Book, fact: Purchased) -> bool:
-    """Whether another event of the same purchase earned already; learn its other name if so."""
+def _known(book: Book, fact: Purchased) -> str | None:
+    """The receipt of another event of the same purchase, if one earned already; learn the
+    purchase's other name then."""
     account = book.account
     names = [fact.receipt_id] if fact.other_id is None else [fact.receipt_id, fact.other_id]
     for name in names:
         receipt_id = account.other_names.get(name, name)
         receipt = account.receipts.get(receipt_id)
-        if receipt is not None and fact.at - receipt.at <= book.plan.returns_ms:
+        if receipt is None or receipt.withdrawn:
+            continue
+        if fact.at - receipt.at <= book.plan.returns_ms:
             for other in names:
                 if other != receipt_id:
                     account.other_names[other] = receipt_id
-            return True
-    return False
+            return receipt_id
+    return None
 
 
 def _post(

@@ -38,6 +38,13 @@ class Purchased(Fact, kw_only=True, tag="p"):
     receipt_id: str
     other_id: str | None = None
     """The other name of the same purchase: the order that a sale completes."""
+    again: int = 0
+    """How often it was withdrawn for good before it came back: its basket and lot are new then."""
+
+    @property
+    def basket(self) -> str:
+        """Under which its lines are kept."""
+        return f"{self.key}\x1e{self.again}" if self.again else self.key
 
 
 class ReturnedLine(
@@ -52,10 +59,12 @@ class ReturnedLine(
 class Returned(Fact, kw_only=True, tag="r"):
     """Lines brought back or cancelled; `whole`: all that is left of the receipt.
 
-    `withdrawal`: nothing came back, but the purchase, too old to be refolded, is somebody else's.
+    `withdrawal`: nothing came back, but the purchase, which can't be refolded, is somebody else's.
     """
 
     receipt_id: str | None = None
+    basket: str | None = None
+    """Of a withdrawal: the event that is taken back, if it is on its way from a merged account."""
     lines: list[ReturnedLine] = []
     whole: bool = False
     withdrawal: bool = False
@@ -120,5 +129,25 @@ class Corrected(Fact, kw_only=True, tag="c"):
     """The tier that the past guarantees from then on; None: as it was."""
 
 
-AnyFact = Purchased | Returned | RedeemAsked | SettleAsked | Adjusted | Corrected
-COMMANDS = (RedeemAsked, SettleAsked, Adjusted, Corrected)
+class Joining(Fact, kw_only=True, tag="j"):
+    """Another member's account was closed, and what was in it is on its way here."""
+
+    loser: str
+
+
+class TakenOver(Fact, kw_only=True, tag="t"):
+    """What was in a closed account has come; its baskets are in the state's."""
+
+    loser: str
+    part: str = ""
+    """Empty: the account; else a part with further receipts."""
+    account: bytes = b""
+    """The closed account, encoded; empty: it can't be taken over."""
+    codes: dict[str, RedemptionCode] = {}
+    """What was answered to requests that waited for it, which no later fold changes."""
+
+
+AnyFact = (
+    Purchased | Returned | RedeemAsked | SettleAsked | Adjusted | Corrected | Joining | TakenOver
+)
+COMMANDS = (RedeemAsked, SettleAsked, Adjusted, Corrected, Joining, TakenOver)

@@ -7,10 +7,11 @@ no return can touch them.
 """
 
 from transforms.accrue.book import Book
-from transforms.accrue.fold import apply, fire
+from transforms.accrue.fold import apply
 from transforms.accrue.programmes import Plan
 from transforms.accrue.rebook import base_account
 from transforms.accrue.state import Account, AccrueState, encode_account
+from transforms.accrue.timers import fire
 
 
 def advance_base(state: AccrueState, plan: Plan, to: int) -> None:
@@ -25,8 +26,8 @@ def advance_base(state: AccrueState, plan: Plan, to: int) -> None:
         folded += 1
     fire(book, to)
     since = to - plan.returns_ms
-    _forget(base, since)
-    _forget(state.current, since)
+    forget(base, since)
+    forget(state.current, since)
     state.base = encode_account(base)
     state.base_to = to
     state.facts = state.facts[folded:]
@@ -54,7 +55,7 @@ def keep_to_rules(state: AccrueState, plan: Plan, now: int) -> None:
     state.rules = rules
 
 
-def _forget(account: Account, since: int) -> None:
+def forget(account: Account, since: int) -> None:
     """Drop what only returns and repeats of things before `since` could need."""
     account.receipts = {key: one for key, one in account.receipts.items() if one.at >= since}
     account.other_names = {
@@ -63,6 +64,7 @@ def _forget(account: Account, since: int) -> None:
         if receipt_id in account.receipts
     }
     account.parked = [one for one in account.parked if one.at >= since]
+    account.taken = {part: at for part, at in account.taken.items() if at >= since}
     account.redemptions = {
         key: one
         for key, one in account.redemptions.items()

@@ -21,12 +21,13 @@ from transforms.accrue.facts import (
     SettleAsked,
 )
 from transforms.accrue.find_difference import difference
-from transforms.accrue.fold import enter, fire, next_due, place
+from transforms.accrue.fold import enter, place
 from transforms.accrue.horizon import advance_base
 from transforms.accrue.programmes import Plan
 from transforms.accrue.read_fact import READERS, Reading
 from transforms.accrue.rebook import insert_place, rebook, renumber
 from transforms.accrue.state import AccrueState
+from transforms.accrue.timers import fire, next_due
 
 
 class Posting:
@@ -48,27 +49,34 @@ class Posting:
     def enter(self) -> None:
         """Post what the event says."""
         state, event = self.state, self.event
-        if self.cause in state.baskets:
-            self._restore()
+        if self.cause in state.baskets and (self._restore() or not self._is_gone()):
             return
         if isinstance(event.payload, Correct):
             self._correct(event.payload)
+            return
+        parked = state.current.parked
+        if parked and any(one.basket == self.cause for one in parked) and self._restore():
             return
         at, late = event.occurred_at, False
         if at < self.since:
             at, late = self.known_at, True
         facts, basket = READERS[event.type](Reading(event, at, self.known_at, late, self.plan))
-        if basket is not None:
-            state.baskets[self.cause] = basket
         for fact in facts:
+            if isinstance(fact, Purchased) and basket is not None:
+                while fact.basket in state.baskets:
+                    fact.again += 1
+                state.baskets[fact.basket] = basket
+            if isinstance(fact, Returned) and self._restore():
+                continue
             if isinstance(fact, Purchased) or not self._is_known(fact):
-                self._insert(fact)
+                self.insert(fact)
 
     def withdraw(self) -> None:
         """Take the event back: it belongs to somebody else.
 
         Commands stay, since what was answered was answered. A purchase beyond the horizon is
-        taken back like a return of all of it, today; anything else that old is left to staff.
+        taken back like a return of all of it, today; so is one that was in an account which was
+        merged into this one, once it is here. Any other return that old is left to staff.
         """
         state = self.state
         self._move_base()
@@ -83,31 +91,46 @@ class Posting:
                     if isinstance(fact, COMMANDS) or not self._is_mine(fact)
                 ]
             )
-            state.baskets.pop(self.cause, None)
+            for fact in mine:
+                if isinstance(fact, Purchased):
+                    state.baskets.pop(fact.basket, None)
             return
         for name, receipt in state.current.receipts.items():
-            if receipt.basket == self.cause:
-                self._insert(self._withdrawal(name))
+            if receipt.cause == self.cause:
+                if not receipt.withdrawn:
+                    self.insert(self._withdrawal(name))
                 return
+        waits = any((one.source, one.event_id) == self.event.key for one in state.current.parked)
+        if waits or state.current.joining:
+            self.insert(self._withdrawal(None))
 
     def _correct(self, wanted: Correct) -> None:
         """Put the account right, unless something has happened to it since it was looked at: what
-        it must stand at then isn't what it must stand at now."""
+        it must stand at then isn't what it must stand at now. Nor is it what an account must stand
+        at that was merged into this one."""
         state = self.state
         before = state.current.tier
         moves, fact = len(self.tier_moves), None
+        named = [one for one in self.event.identifiers if one.startswith("member_id:")]
+        merged = bool(named) and f"member_id:{state.member_id}" not in named
         moved_on = state.changed_at > wanted.compared_at
-        if not moved_on:
+        if not merged and not moved_on:
             terms = self.plan.terms_at(self.known_at)
             fact = difference(state.current, self.event, self.known_at, terms)
         if fact is not None:
-            self._insert(fact)
+            self.insert(fact)
         moved = len(self.tier_moves) > moves or state.current.tier != before
         self.rows.append(
             Correction(
                 correction_id=self.event.event_id,
                 member_id=state.member_id,
-                status="moved_on" if moved_on else "right_already" if fact is None else "applied",
+                status="merged"
+                if merged
+                else "moved_on"
+                if moved_on
+                else "right_already"
+                if fact is None
+                else "applied",
                 gained=_into_lots(fact, 1),
                 lost=_into_lots(fact, -1),
                 qualifying=0 if fact is None else fact.qualifying,
@@ -119,7 +142,7 @@ class Posting:
             )
         )
 
-    def _withdrawal(self, receipt_id: str) -> Returned:
+    def _withdrawal(self, receipt_id: str | None) -> Returned:
         return Returned(
             at=self.known_at,
             source=self.event.source,
@@ -127,11 +150,12 @@ class Posting:
             occurred_at=self.event.occurred_at,
             late=True,
             receipt_id=receipt_id,
+            basket=self.cause,
             whole=True,
             withdrawal=True,
         )
 
-    def _restore(self) -> None:
+    def _restore(self) -> bool:
         """A purchase that is here already: nothing, unless it was withdrawn when it was old."""
         self._move_base()
         facts = self.state.facts
@@ -142,6 +166,13 @@ class Posting:
         ]
         if len(left) < len(facts):
             self._rebook(left)
+        return len(left) < len(facts)
+
+    def _is_gone(self) -> bool:
+        """Whether the purchase was withdrawn, and so long ago that it can only be bought again."""
+        receipts = self.state.current.receipts.values()
+        mine = [one for one in receipts if one.cause == self.cause]
+        return bool(mine) and all(one.withdrawn for one in mine)
 
     def _is_mine(self, fact: AnyFact) -> bool:
         return fact.event_id == self.event.event_id and fact.source == self.event.source
@@ -159,7 +190,8 @@ class Posting:
             for other in self.state.facts
         )
 
-    def _insert(self, fact: AnyFact) -> None:
+    def insert(self, fact: AnyFact) -> None:
+        """Put a fact where it belongs."""
         state, facts, account = self.state, self.state.facts, self.state.current
         last = not facts or place(facts[-1]) <= place(fact)
         if last and fact.at > account.fired_at:

@@ -16,7 +16,7 @@ from schemas.programme import Programme, Reward, Terms
 from transforms.accrue.local_time import DAY_MS, expires_at
 from transforms.accrue.rate import EVERY_RULE, prepare_rules
 
-FOLD: Final = 1
+FOLD: Final = 2
 """Grows with a release that folds the same facts under the same terms to another result."""
 
 

@@ -10,11 +10,12 @@ is edited, and no entry id is used twice.
 from msgspec.structs import replace
 
 from schemas.ledger import LedgerEntry
-from transforms.accrue.book import Book, entry_id
+from transforms.accrue.book import Answer, Book, entry_id
 from transforms.accrue.facts import AnyFact
-from transforms.accrue.fold import apply, fire, place
+from transforms.accrue.fold import apply, place
 from transforms.accrue.programmes import Plan
 from transforms.accrue.state import Account, AccrueState, Posted, decode_account, encode_account
+from transforms.accrue.timers import fire
 
 
 def insert_place(facts: list[AnyFact], fact: AnyFact) -> int:
@@ -48,6 +49,8 @@ def rebook(
     copied = decode_account(encode_account(prefix.account))
     was = _finish(copied, state, plan, now, before[same:])
     becomes = _finish(prefix.account, state, plan, now, facts[same:])
+    told = {_said(answer) for answer in was.answers}
+    becomes.answers = [answer for answer in becomes.answers if _said(answer) not in told]
     becomes.entries = _difference(state, was.entries, becomes.entries, now, because_of)
     becomes.touched = dict.fromkeys(
         lot_id
@@ -57,6 +60,11 @@ def rebook(
     state.facts = facts
     state.current = becomes.account
     return was, becomes
+
+
+def _said(answer: Answer) -> tuple[str, str, str, str | None, str | None]:
+    """What tells an answer from others: a time-out is answered again by each fold."""
+    return answer.request, answer.redemption_id, answer.code, answer.source, answer.event_id
 
 
 def _finish(

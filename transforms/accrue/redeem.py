@@ -7,7 +7,14 @@ anew which lots stand behind it. A repeat is `exists`, not a failure, and moves 
 Codes in order of precedence.
 redeem: exists_with_different_points, exists, unknown_reward, tier_too_low, insufficient_points, ok.
 capture, release: hold_not_found, already_captured, exists (released before), hold_expired, ok.
+
+While what was in a merged account is on its way, a capture or release of a hold that isn't known
+waits for it: the answer comes with the account, as of the instant at which it was asked for.
 """
+
+from typing import Final
+
+from msgspec.structs import replace
 
 from schemas.ledger import RedemptionCode
 from transforms.accrue import lots
@@ -15,7 +22,10 @@ from transforms.accrue.book import Book, Request, lot_id, opening
 from transforms.accrue.facts import Adjusted, RedeemAsked, SettleAsked
 from transforms.accrue.local_time import MINUTE_MS
 from transforms.accrue.lots import UNBACKED
-from transforms.accrue.state import Answered, OpenLot
+from transforms.accrue.state import Account, Answered, OpenLot
+
+ASKED_MAX: Final = 100
+"""Settlements that wait for holds of a merged account at most; more are refused at once."""
 
 
 def redeem(book: Book, fact: RedeemAsked) -> None:
@@ -72,6 +82,9 @@ def settle(book: Book, fact: SettleAsked) -> None:
     """Capture or release a hold."""
     asked_first = fact.code is None
     redemption = _known(book, fact.redemption_id)
+    if redemption is None and fact.code is None and _waits(book.account):
+        book.account.asked.append(replace(fact))
+        return
     if fact.code is None:
         fact.code = _judge_settling(fact, redemption)
     if fact.code == "ok" and redemption is not None and redemption.status == "held":
@@ -85,6 +98,11 @@ def settle(book: Book, fact: SettleAsked) -> None:
         request: Request = "sale" if fact.named else "capture" if fact.capture else "release"
         points = redemption.points if redemption else 0
         book.answer(request, fact.redemption_id, points, fact.code, redemption)
+
+
+def _waits(account: Account) -> bool:
+    """Whether a hold that isn't known may be on its way."""
+    return bool(account.joining) and len(account.asked) < ASKED_MAX
 
 
 def _judge_settling(fact: SettleAsked, redemption: Answered | None) -> RedemptionCode:

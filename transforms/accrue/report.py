@@ -14,7 +14,7 @@ from schemas.flow import AccountChanged, Output, TierChanged
 from schemas.ledger import LedgerEntry, Lot, Redemption, RedemptionAnswer, TierChange
 from transforms.accrue.book import Answer, Book, TierMove, entry_id
 from transforms.accrue.programmes import Prepared
-from transforms.accrue.state import Account, AccrueState, OpenLot
+from transforms.accrue.state import Account, AccrueState, Answered, OpenLot
 
 
 def rows(state: AccrueState, book: Book, gone: dict[str, OpenLot] | None = None) -> list[Output]:
@@ -60,22 +60,30 @@ def _answer(state: AccrueState, book: Book, answer: Answer) -> list[Output]:
             answered_at=book.posted_at,
         )
     ]
-    redemption = answer.redemption
-    if redemption is not None:
-        written.append(
-            Redemption(
-                redemption_id=answer.redemption_id,
-                member_id=state.member_id,
-                reward_id=redemption.reward_id,
-                points=redemption.points,
-                status=redemption.status,
-                code=redemption.code,
-                requested_at=redemption.requested_at,
-                answered_at=book.posted_at,
-                version=state.version,
-            )
-        )
+    if answer.redemption is not None and not answer.redemption.elsewhere:
+        written.append(redemption(state, answer.redemption_id, answer.redemption, book.posted_at))
     return written
+
+
+def redemption(
+    state: AccrueState,
+    redemption_id: str,
+    answered: Answered,
+    at: int,
+    moved_on: bool = False,
+) -> Redemption:
+    """A redemption where it stands. `moved_on`: with somebody else."""
+    return Redemption(
+        redemption_id=redemption_id,
+        member_id=state.member_id,
+        reward_id=answered.reward_id,
+        points=answered.points,
+        status="transferred" if moved_on else answered.status,
+        code=answered.code,
+        requested_at=answered.requested_at,
+        answered_at=at,
+        version=state.version,
+    )
 
 
 def tier_moves(state: AccrueState, terms: Prepared, moves: list[TierMove]) -> list[Output]:

@@ -12,7 +12,7 @@ those of other lots, then the balance turns negative (or, by policy, the rest is
 
 from schemas.ledger import Account as AccountName
 from transforms.accrue import tiers
-from transforms.accrue.book import Book, lot_id
+from transforms.accrue.book import Book
 from transforms.accrue.facts import Returned, ReturnedLine
 from transforms.accrue.lots import allocate, free_changes, spend
 from transforms.accrue.match_return import Back, match, open_receipts
@@ -22,6 +22,9 @@ from transforms.accrue.state import BasketLine, Parked, Receipt
 
 def take_back(book: Book, fact: Returned) -> None:
     """Apply a return."""
+    if fact.withdrawal:
+        _withdraw(book, fact)
+        return
     back: Back = {}
     wanted: list[ReturnedLine | None] = [None] if fact.whole else list(fact.lines)
     for line in wanted:
@@ -40,6 +43,40 @@ def take_back(book: Book, fact: Returned) -> None:
     _reverse_all(book, back)
 
 
+def _withdraw(book: Book, fact: Returned) -> None:
+    """Take back a purchase that is somebody else's, whatever the policy: they have its points. A
+    return that waited here waits for nothing any more."""
+    account = book.account
+    account.parked = [
+        one for one in account.parked if (one.source, one.event_id) != (fact.source, fact.event_id)
+    ]
+    if fact.receipt_id in account.receipts:
+        withdraw_receipt(book, fact.receipt_id)
+        return
+    for name, receipt in account.receipts.items():
+        if receipt.cause == fact.basket:
+            withdraw_receipt(book, name)
+            return
+    if fact.basket is not None and account.joining:
+        account.parked.append(
+            Parked(
+                at=fact.at,
+                source=fact.source,
+                event_id=fact.event_id,
+                occurred_at=fact.occurred_at,
+                basket=fact.basket,
+            )
+        )
+
+
+def withdraw_receipt(book: Book, receipt_id: str) -> None:
+    """Take back all that is left of a receipt; none of it can be returned any more."""
+    receipt, back = book.account.receipts[receipt_id], Back()
+    receipt.withdrawn = True
+    match(book, receipt_id, None, [(receipt_id, receipt)], back)
+    _reverse_all(book, back)
+
+
 def match_parked(book: Book, *names: str | None) -> None:
     """Apply the returns that waited for a purchase, on behalf of their own events."""
     account = book.account
@@ -55,7 +92,7 @@ def match_parked(book: Book, *names: str | None) -> None:
         back: Back = {}
         for parked in group:
             rest: ReturnedLine | bool = True
-            if parked.receipt_id is None or parked.receipt_id in names:
+            if parked.basket is None and parked.receipt_id in (None, *names):
                 only = [(receipt_id, account.receipts[receipt_id])]
                 rest = match(book, parked.receipt_id, parked.line, only, back)
             if rest:
@@ -124,7 +161,7 @@ def _dues(book: Book, receipt: Receipt, lines: list[BasketLine]) -> list[int]:
 def _post(book: Book, receipt: Receipt, reversals: list[tuple[str, str, int]]) -> None:
     """Move the points of (rule, line, points) out, from where they are."""
     account = book.account
-    lot = lot_id(book.member_id, receipt.basket)
+    lot = book.lot_of(receipt)
     open_lot = account.lots.get(lot)
     total = sum(points for _, _, points in reversals)
     if not total or open_lot is None:
@@ -142,7 +179,8 @@ def _post(book: Book, receipt: Receipt, reversals: list[tuple[str, str, int]]) -
         total -= pending
     if lot in account.pending and not open_lot.remaining:
         del account.pending[lot]
-    total = _allowed(book, total)
+    if not receipt.withdrawn:
+        total = _allowed(book, total)
     sources.append(("available", total))
     _spend(book, lot, total)
     open_lot.points = max(open_lot.remaining, open_lot.points - expired - pending - total)

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from schemas.ledger import RedemptionCode
-from transforms.accrue.facts import AnyFact, Bit, ReturnedLine
+from transforms.accrue.facts import AnyFact, Bit, ReturnedLine, SettleAsked
 
 
 class BasketLine(
@@ -80,6 +80,8 @@ class Receipt(
         "earned": "e",
         "reversed": "x",
         "returned": "r",
+        "lot": "l",
+        "withdrawn": "w",
     },
 ):
     """What a purchase earned and under which terms, so that returns can rate what is kept."""
@@ -94,6 +96,15 @@ class Receipt(
     """Points by rule taken back so far, or forgiven by policy."""
     returned: dict[str, list[int]] = {}
     """Quantity and amount that came back, by line."""
+    lot: str = ""
+    """The lot that it opened at the member who bought; empty: at this one."""
+    withdrawn: bool = False
+    """It is somebody else's after all: all of it was taken back."""
+
+    @property
+    def cause(self) -> str:
+        """The event of the purchase, source/event_id."""
+        return self.basket.partition("\x1e")[0]
 
 
 class Parked(Bit, kw_only=True):
@@ -106,6 +117,8 @@ class Parked(Bit, kw_only=True):
     receipt_id: str | None = None
     line: ReturnedLine | None = None
     """None: the whole receipt."""
+    basket: str | None = None
+    """A purchase on its way from a merged account, which is somebody else's: none of it stays."""
 
 
 class Answered(Bit, kw_only=True):
@@ -119,6 +132,8 @@ class Answered(Bit, kw_only=True):
     allocation: dict[str, int] = {}
     """Points by lot, while held; under "": held without backing (see `Account.unbacked`)."""
     captured_by: str | None = None
+    elsewhere: bool = False
+    """It ended in an account that was closed, and its row stays there."""
 
 
 class Account(Bit, kw_only=True):
@@ -153,6 +168,12 @@ class Account(Bit, kw_only=True):
     """The tier kept after the grace."""
     fired_at: int = 0
     """Due time of the last timer that fired."""
+    joining: dict[str, int] = {}
+    """Until when to wait for what was in a merged member's account."""
+    taken: dict[str, int] = {}
+    """When each part of a merged member's account was taken over."""
+    asked: list[SettleAsked] = []
+    """Settlements of holds that may be on their way."""
 
 
 class Posted(Bit, kw_only=True):
@@ -185,6 +206,8 @@ class AccrueState(msgspec.Struct, kw_only=True):
     rebooked: dict[str, list[Posted]] = {}
     """Movements that rebookings touched, by their first entry's id, and what stands for them."""
     current: Account = msgspec.field(default_factory=Account)
+    merged_into: str = ""
+    """The survivor, once the account is closed; nothing else is remembered then."""
 
 
 encode_account = msgspec.msgpack.Encoder().encode

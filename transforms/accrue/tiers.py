@@ -134,5 +134,34 @@ def correct(book: Book, qualifying: int, kept: str | None) -> None:
     settle_tier(book, terms, "corrected")
 
 
+def join(book: Book, came: Account) -> None:
+    """Add what another account, brought to the same instant, counts in this period, and keep the
+    better of what both pasts guarantee, for as long as either does.
+
+    Of two that are in different periods one has nothing to lose: its period would have ended.
+    """
+    account, terms = book.account, book.terms
+    if terms.tiers is None:
+        return
+    if came.period_end > account.period_end:
+        account.period_start, account.period_end = came.period_start, came.period_end
+        account.qualifying = came.qualifying
+    elif came.period_end == account.period_end:
+        account.qualifying += came.qualifying
+    mine, theirs = terms.rank(account.kept), terms.rank(came.kept)
+    if theirs > mine:
+        lower = account.kept
+        account.kept, account.grace_ends = came.kept, came.grace_ends
+        account.lapses_to = came.lapses_to
+    else:
+        lower = came.kept
+        if mine == theirs:
+            never_ends = not (account.grace_ends and came.grace_ends)
+            account.grace_ends = 0 if never_ends else max(account.grace_ends, came.grace_ends)
+            lower = "" if never_ends else max(account.lapses_to, came.lapses_to, key=terms.rank)
+    account.lapses_to = max(account.lapses_to, lower, key=terms.rank) if account.grace_ends else ""
+    settle_tier(book, terms, "merged")
+
+
 def _keep(book: Book, tier: str) -> None:
     book.account.kept = tier if book.terms.rank(tier) else ""

@@ -16,15 +16,17 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from schemas.churn_model import ChurnModel
-from schemas.events import EVENT_TYPES, Event, Line, Order, Return, Sale
+from schemas.events import EVENT_TYPES, Event, Line, Merge, Order, Return, Sale, Transfer
 from schemas.flow import Attributed, Message, Output, ScoreChanged
 from schemas.scoring import ChurnScore
 from transforms.score.alive import expected_purchases, p_alive
 from transforms.score.bands import UNSCORED
 from transforms.score.crossing import DAY_MS, NEVER, crossing_of, days_of, moment_of, risk_at
 from transforms.score.market import Market
+from transforms.score.merge_members import PART, Purchases, add, read, tell
 from transforms.score.purchases import (
     CANCELLATION,
+    HELD_MAX,
     PURCHASE,
     RETURN,
     Held,
@@ -51,6 +53,9 @@ PARTS: Mapping[str, int] = {
     "order_cancelled": CANCELLATION,
     "return": RETURN,
 }
+MERGING = frozenset(("account_merged", "transfer"))
+JOINING_MAX = 100
+"""Members who may be on their way at once; the purchases of those before come all the same."""
 WITH_LINES = (Sale, Order, Return)
 WITH_ORDER = (Sale, Order)
 REASONS = {PURCHASE: "purchase", RETURN: "return", CANCELLATION: "cancellation"}
@@ -69,6 +74,14 @@ class ScoreState(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Settled and held together, as of the last change."""
     engaged_at: int = 0
     """The newest sign of engagement, ms UTC; 0: none."""
+    merged: bool = False
+    """Into somebody else: nothing is scored any more."""
+    joining: tuple[str, ...] = ()
+    """Members who were merged into this one, and whose purchases are on their way."""
+    withdrawn: tuple[str, ...] = ()
+    """Purchases among these that are somebody else's."""
+    joined: tuple[str, ...] = ()
+    """Merges whose purchases have come."""
     band: str = UNSCORED
     rises_at: int | None = None
     """When the next band is entered, ms UTC on the softened time axis; None: never."""
@@ -96,11 +109,13 @@ class Score:
         if type(body) is not Attributed:
             return ()
         event = body.event
+        if state.merged:
+            return ()
         if event.type in ENGAGEMENT:
             return () if body.retract else self._engage(state, event, message.known_at)
         part = PARTS.get(event.type)
         if part is None:
-            return ()
+            return self._merge(state, body, message.known_at) if event.type in MERGING else ()
         market = self.markets.get(state.market or event.market)
         if market is None:
             return ()
@@ -120,7 +135,57 @@ class Score:
         return self._score(state, self.markets[state.market], due, "time")
 
     def is_idle(self, state: ScoreState) -> bool:
-        return not (state.held or state.settled.days or state.engaged_at)
+        return not (state.held or state.settled.days or state.engaged_at or state.merged)
+
+    def _merge(self, state: ScoreState, body: Attributed, now: int) -> Iterable[Output]:
+        """Tell the survivor of a merge what was bought; there, wait for it and count it."""
+        event, payload = body.event, body.event.payload
+        if body.retract:
+            return ()
+        if isinstance(payload, Merge):
+            if body.survivor == state.member_id:
+                state.joining = (*state.joining, payload.loser)[-JOINING_MAX:]
+            elif body.survivor:
+                return self._end(state, body, now)
+        elif isinstance(payload, Transfer) and payload.part == PART:
+            if payload.merge in state.joined:
+                return ()
+            state.joined = (*state.joined, payload.merge)[-JOINING_MAX:]
+            purchases = read(payload.contents)
+            market = self.markets.get(state.market or purchases.market or event.market)
+            if market is not None and market is self.markets.get(purchases.market, market):
+                return self._join(state, market, payload.loser, purchases, now)
+        return ()
+
+    def _end(self, state: ScoreState, body: Attributed, now: int) -> Iterable[Output]:
+        """Score a member for the last time, as nobody."""
+        known = Purchases(
+            market=state.market,
+            held=state.held,
+            settled=state.settled,
+            engaged_at=state.engaged_at,
+        )
+        told = tell(state.member_id, known, body.survivor, body.event, now)
+        state.held, state.settled, state.history = {}, History(), History()
+        state.engaged_at, state.merged = 0, True
+        state.joining = state.withdrawn = ()
+        return told, *self._forget(state, now, "merged")
+
+    def _join(
+        self, state: ScoreState, market: Market, loser: str, purchases: Purchases, now: int
+    ) -> Iterable[Output]:
+        """Count the purchases of a member who was merged into this one."""
+        state.market = state.market or purchases.market
+        state.joining = tuple(one for one in state.joining if one != loser)
+        held = {key: one for key, one in purchases.held.items() if key not in state.withdrawn}
+        both = held | state.held
+        state.held = dict(sorted(both.items(), key=lambda item: item[1].at))
+        if not state.joining:
+            state.withdrawn = ()
+        state.settled = add(state.settled, purchases.settled)
+        state.engaged_at = max(state.engaged_at, purchases.engaged_at)
+        state.history = history_of(state.settled, state.held, self.horizon_ms)
+        return self._score(state, market, now, "merged") if state.history.days else ()
 
     def _remember(
         self, state: ScoreState, market: Market, body: Attributed, part: int, now: int
@@ -132,7 +197,11 @@ class Score:
         if is_unsettled(state.held, undoable - SETTLE_EVERY_MS):
             settle(state.settled, state.held, market.day(undoable), self.horizon_ms)
         if (key in state.held) is not body.retract:
+            if body.retract and state.joining:
+                state.withdrawn = (*state.withdrawn, key)[-HELD_MAX:]
             return False
+        if key in state.withdrawn:
+            state.withdrawn = tuple(one for one in state.withdrawn if one != key)
         if body.retract:
             del state.held[key]
         else:
