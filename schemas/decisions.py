@@ -42,6 +42,10 @@ DecisionReason = Literal[
     "goal_met",
     "exited",
     "answered",
+    "retracted",
+    "joined",
+    "merged",
+    "erased",
 ]
 """Why a candidate ended as it did, the first that applies in this order.
 
@@ -52,13 +56,26 @@ queued until they end · `quiet_hours_expired` they end after its time-to-live �
 another message of the purpose went out at that instant · `other_channel` the step was served by
 another of its channels · `already_sent` the event had begun this journey before · `goal_met` and
 `exited` withdrawn since the member left the journey · `answered` an escalation withdrawn since the
-message before it was opened meanwhile.
+message before it was opened meanwhile · `retracted` withdrawn since what began it is somebody
+else's after all · `joined` the guest is a member now · `merged` the account goes on in another ·
+`erased` they asked to be forgotten.
 """
 DECISION_REASONS: Final[tuple[str, ...]] = get_args(DecisionReason)
 
-LeftBecause = Literal["goal_met", "exit", "completed", "crowded_out", "retired"]
+LeftBecause = Literal[
+    "goal_met",
+    "exit",
+    "completed",
+    "crowded_out",
+    "retired",
+    "retracted",
+    "joined",
+    "merged",
+    "erased",
+]
 """`crowded_out`: more journeys at a time than a member may be in; `retired`: the journey or its
-step is no longer in the config."""
+step is no longer in the config; `retracted`: what began it is somebody else's after all; `joined`:
+a guest became a member, which wasn't what the journey was for; `merged`, `erased`: the account."""
 LEFT_BECAUSE: Final[tuple[str, ...]] = get_args(LeftBecause)
 
 
@@ -70,7 +87,9 @@ class Trigger(Row, frozen=True, kw_only=True):
     action: Annotated[
         Literal["send", "withdraw", "show", "hide"], Meta(description="what the channel shall do")
     ]
-    member_id: Annotated[str, Meta(description="for whom")]
+    member_id: Annotated[
+        str, Meta(description="for whom; of a guest: guest: and the identifier they are known by")
+    ]
     channel: Annotated[Channel, Meta(description="where")]
     journey: Annotated[str, Meta(description="the journey that proposed it")]
     step: Annotated[str, Meta(description="its step")]
@@ -95,7 +114,7 @@ class Decision(Row, frozen=True, kw_only=True):
 
     table: ClassVar[str] = "decisions"
     decision_id: Annotated[str, Meta(description="deterministic: of candidate and instant")]
-    member_id: Annotated[str, Meta(description="about whom")]
+    member_id: Annotated[str, Meta(description="about whom; of a guest: guest: and the identifier")]
     journey: Annotated[str, Meta(description="the journey that proposed it")]
     step: Annotated[str, Meta(description="its step")]
     channel: Annotated[
@@ -125,7 +144,7 @@ class JourneyEntry(Row, frozen=True, kw_only=True):
     entry_id: Annotated[
         str, Meta(description="hash of member, journey and the event that began it")
     ]
-    member_id: Annotated[str, Meta(description="who")]
+    member_id: Annotated[str, Meta(description="who; of a guest: guest: and the identifier")]
     journey: Annotated[str, Meta(description="which")]
     journey_version: Annotated[int, Meta(description="of its file")]
     step: Annotated[str, Meta(description="where it stands or stood last")]
@@ -134,7 +153,10 @@ class JourneyEntry(Row, frozen=True, kw_only=True):
     left_at: Annotated[int | None, Meta(description="ms UTC", extra={"ms": True})]
     left_because: Annotated[
         str | None,
-        Meta(description="goal_met, exit, completed, crowded_out, retired; null while active"),
+        Meta(
+            description="goal_met, exit, completed, crowded_out, retired, retracted, joined, "
+            "merged or erased; null while active"
+        ),
     ]
     version: Annotated[int, Meta(description="grows with each change of the row")]
 
@@ -144,7 +166,7 @@ class Delivery(Row, frozen=True, kw_only=True):
 
     table: ClassVar[str] = "deliveries"
     trigger_id: Annotated[str, Meta(description="which trigger")]
-    member_id: Annotated[str, Meta(description="for whom")]
+    member_id: Annotated[str, Meta(description="for whom; of a guest: guest: and the identifier")]
     channel: Annotated[str, Meta(description="where")]
     state: Annotated[
         str, Meta(description="delivered, failed, shown, opened, clicked, dismissed, unsubscribed")
@@ -176,3 +198,10 @@ class Member(Row, frozen=True, kw_only=True):
     last_seen_at: Annotated[int, Meta(description="last event, ms UTC", extra={"ms": True})]
     enrolled_at: Annotated[int | None, Meta(description="ms UTC", extra={"ms": True})]
     version: Annotated[int, Meta(description="state_version: grows with each change")]
+    closed: Annotated[
+        Literal["merged", "erased"] | None,
+        Meta(description="why the account isn't a person's any more; null: it is"),
+    ] = None
+    merged_into: Annotated[
+        str | None, Meta(description="the member who goes on, if it was merged; null: it wasn't")
+    ] = None

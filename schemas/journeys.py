@@ -24,8 +24,8 @@ Wanted = str | int | list[str]
 class Condition(Config, frozen=True, kw_only=True):
     """Something that happens to a member. Exactly one of the first five fields is given."""
 
-    event: str | None = None
-    """An event of this type."""
+    event: str | tuple[str, ...] | None = None
+    """An event of this type, or of one of these."""
     account: Literal["earned", "spent", "changed"] | None = None
     """The member's points changed: by earning, by spending, by anything."""
     tier: Literal["upgraded", "downgraded"] | None = None
@@ -42,7 +42,9 @@ class Condition(Config, frozen=True, kw_only=True):
 class Goal(Config, frozen=True, kw_only=True):
     """What the journey is for; met by any of these events that happened since the entry."""
 
-    events: tuple[str, ...]
+    events: tuple[str, ...] = ()
+    joined: bool = False
+    """Of guests: met when they become a member, or it turns out that they are one."""
 
 
 class WaitUntil(Config, frozen=True, kw_only=True):
@@ -158,6 +160,8 @@ class Journey(Config, frozen=True, kw_only=True):
     """0 to 100; of candidates of one purpose at one instant the highest is sent."""
     value: int = 0
     """What reaching the goal is worth, minor units; breaks ties of priority."""
+    audience: Literal["members", "guests"] = "members"
+    """Whom it is for. Guests are known by an email or a phone and belong to no member."""
     entry: Condition
     goal: Goal | None = None
     """Met: leave, withdraw what is queued or shown."""
@@ -227,6 +231,17 @@ class Surfaces(Config, frozen=True, kw_only=True):
     case is open)."""
 
 
+class GuestPolicy(Config, frozen=True, kw_only=True):
+    """What holds for guests beside everything that holds for members."""
+
+    keep_days: float = 90.0
+    """What is known of a guest is forgotten so long after the last news of them. That they said no
+    to a channel isn't."""
+    claim_days: float = 14.0
+    """How long a purchase becomes the member's whom the guest turns out to be, or becomes: as the
+    ladder's `waits.purchase` say."""
+
+
 class Conversation(Config, frozen=True, kw_only=True):
     """One policy for all journeys: how often, when, by which channel."""
 
@@ -242,3 +257,4 @@ class Conversation(Config, frozen=True, kw_only=True):
     priors: dict[Channel, Prior] = {}
     just_bought_days: float = 14.0
     surfaces: Surfaces = Surfaces()
+    guests: GuestPolicy = GuestPolicy()

@@ -80,6 +80,21 @@ class NextAction(Part, frozen=True, kw_only=True):
     ]
 
 
+class MemberErased(Row, frozen=True, kw_only=True):
+    """Nothing is to be shown of somebody any more: on the topic a record without a value."""
+
+    table: ClassVar[str] = "member_erased"
+    member_id: Annotated[str, Meta(description="who")]
+    revision: Annotated[int, Meta(description="one more than the last record of the member had")]
+    as_of: Annotated[
+        int,
+        Meta(description="when it became so, by the engine's clock, ms UTC", extra={"ms": True}),
+    ]
+    traceparent: Annotated[
+        str | None, Meta(description="W3C trace context of the event behind it; null: none")
+    ] = None
+
+
 class MemberState(Row, frozen=True, kw_only=True):
     """A member as every surface may show them. Only a topic tells it; it has no table."""
 
@@ -130,4 +145,8 @@ class MemberState(Row, frozen=True, kw_only=True):
     ]
     traceparent: Annotated[
         str | None, Meta(description="W3C trace context of the event behind it; null: none")
+    ] = None
+    merged_into: Annotated[
+        str | None,
+        Meta(description="the account is closed and this member goes on; null: it is open"),
     ] = None

@@ -18,13 +18,19 @@ CURRENT_OWNERS: Final = View(
         "known_at": "when this answer was given, UTC",
     },
     """
-    SELECT source, event_id, type,
-           CASE WHEN reason = 'retracted' THEN NULL ELSE member_id END AS member_id,
-           rung, reason, known_at
-    FROM event_owners
+    SELECT source, event_id, type, CASE WHEN stands THEN member_id END AS member_id,
+           CASE WHEN stands THEN answer.rung ELSE rung END AS rung,
+           CASE WHEN stands THEN answer.reason ELSE 'retracted' END AS reason, known_at
+    FROM (
+        SELECT source, event_id, member_id, any_value(type) AS type, any_value(rung) AS rung,
+               sum(CASE reason WHEN 'retracted' THEN -1 ELSE 1 END) > 0 AS stands,
+               max_by({'rung': rung, 'reason': reason}, known_at)
+                   FILTER (reason <> 'retracted') AS answer,
+               max(known_at) AS known_at
+        FROM event_owners GROUP BY source, event_id, member_id
+    )
     QUALIFY row_number() OVER (
-        PARTITION BY source, event_id
-        ORDER BY known_at DESC, reason = 'retracted', _seq DESC
+        PARTITION BY source, event_id ORDER BY stands DESC, known_at DESC
     ) = 1
     """,
 )
@@ -53,7 +59,8 @@ ACCOUNT_BALANCES: Final = View(
 MEMBER_360: Final = View(
     "member_360",
     "All there is to know of a member in one row: balance, tier, risk, next expiry, last "
-    "purchase, open journeys, last message and last message that was not sent.",
+    "purchase, open journeys, last message and last message that was not sent. Accounts that were "
+    "merged into another or erased are nobody's and left out.",
     {
         "member_id": "who",
         "market": "country or brand",
@@ -136,6 +143,7 @@ MEMBER_360: Final = View(
     LEFT JOIN travelling j USING (member_id)
     LEFT JOIN told t USING (member_id)
     LEFT JOIN untold u USING (member_id)
+    WHERE m.closed IS NULL
     """,
 )
 

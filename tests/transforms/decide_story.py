@@ -11,8 +11,16 @@ import msgspec
 import yaml
 
 from schemas.decisions import Decision, Delivery, JourneyEntry, Member, Trigger
-from schemas.events import EVENT_TYPES, AnyPayload, Event, Line, Nothing
-from schemas.flow import AccountChanged, Attributed, Message, ScoreChanged, TierChanged
+from schemas.events import EVENT_TYPES, AnyPayload, Event, Line, Merge, Nothing, Profile
+from schemas.flow import (
+    AccountChanged,
+    Attributed,
+    GuestActed,
+    GuestJoined,
+    Message,
+    ScoreChanged,
+    TierChanged,
+)
 from schemas.journeys import Conversation, Journey
 from schemas.member_state import MemberState
 from transforms.decide import Decide, DecideState
@@ -26,6 +34,7 @@ NOON = 1_488_906_000_000
 MEMBER = "m-1"
 PUSH, EMAIL, PHONE = "push_token:p-1", "email:e-1", "phone:h-1"
 COOKIE, DEVICE = "cookie:c-1", "device_id:d-1"
+GUEST = f"guest:{EMAIL}"
 
 
 @cache
@@ -115,6 +124,7 @@ class Story:
         event_id: str | None = None,
         retract: bool = False,
         context: dict[str, str] | None = None,
+        survivor: str = "",
     ) -> "Story":
         """An event attributed to the member, known at `at`, that happened then or at `occurred`."""
         kind = EVENT_TYPES[type]
@@ -130,10 +140,22 @@ class Story:
             payload=Nothing() if payload is None else payload,
         )
         self.last_event = event
-        body = Attributed(
-            event=event, member_id=self.member, reason="member_id", rung="member", retract=retract
+        return self.tell(at, self._body(event, retract, survivor))
+
+    def _body(self, event: Event, retract: bool, survivor: str) -> Any:
+        return Attributed(
+            event=event,
+            member_id=self.member,
+            reason="member_id",
+            rung="member",
+            retract=retract,
+            survivor=survivor,
         )
-        return self.tell(at, body)
+
+    def merge(self, at: int, loser: str, winner: str) -> "Story":
+        """The account of `loser` goes on in that of `winner`; this one is either."""
+        payload = Merge(loser=loser, winner=winner)
+        return self.event(at, "account_merged", payload, survivor=winner)
 
     def account(self, at: int, available: int = 0, **changes: Any) -> "Story":
         """Accrue's signal; with `of_event` about the last event."""
@@ -215,6 +237,35 @@ class Story:
     def said(self, **wanted: Any) -> list[tuple[str, str, str]]:
         """(channel, outcome, reason) of the decisions, in order."""
         return [(row.channel, row.outcome, row.reason) for row in self.decisions(**wanted)]
+
+
+class GuestStory(Story):
+    """Drives one guest: what they do, and that they join."""
+
+    def __init__(
+        self,
+        journeys: list[Journey] | None = None,
+        policy: Conversation | None = None,
+        guest: str = GUEST,
+    ) -> None:
+        super().__init__(journeys, policy, guest, tells_state=True)
+
+    def _body(self, event: Event, retract: bool, survivor: str) -> Any:
+        return GuestActed(event=event, guest_id=self.member)
+
+    def join(self, at: int, type: str = "enrolled") -> "GuestStory":
+        """The identifier has an owner from now on."""
+        event = Event(
+            event_id=f"join-{at}",
+            type=type,
+            source="profile",
+            occurred_at=NOON + at,
+            received_at=NOON + at,
+            market="us",
+            payload=Profile(),
+        )
+        self.tell(at, GuestJoined(event=event, guest_id=self.member, owner=f"member_id:{MEMBER}"))
+        return self
 
 
 ORDER = ("profile", "web", "pos", "app", "service", "delivery", "command", "partner", "reference")

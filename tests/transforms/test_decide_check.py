@@ -160,6 +160,7 @@ def test_what_ships_is_right() -> None:
         "win_back",
         "tier_upgrade",
         "cart_reminder",
+        "join_invitation",
     }
     assert {file.stem for file in (CONFIG / "journeys").glob("*.yaml")} == set(journeys)
     Decide(list(journeys.values()), shipped_policy())

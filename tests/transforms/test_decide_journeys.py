@@ -15,6 +15,7 @@ from decide_story import (
     NOON,
     PHONE,
     PUSH,
+    GuestStory,
     Story,
     journey_of,
     lines_of,
@@ -112,11 +113,12 @@ def test_a_purchase_shows_one_number_on_every_surface() -> None:
 def test_a_late_purchase_changes_surfaces_and_pushes_nothing() -> None:
     story = earn(member(), 0, occurred=-2 * DAY)
     assert story.said(journey="real_time_earn") == [
-        ("app", "shown", "ok"),
-        ("web", "shown", "ok"),
+        ("app", "suppressed", "stale"),
+        ("web", "suppressed", "stale"),
         ("receipt", "suppressed", "stale"),
         ("push", "suppressed", "stale"),
     ]
+    assert story.said(journey="surfaces") == [("app", "shown", "ok"), ("web", "shown", "ok")]
 
 
 def test_an_order_has_no_till_receipt() -> None:
@@ -349,6 +351,18 @@ steps:
 """
 
 
+OF_GUESTS = """
+journey: of_guests
+version: 1
+audience: guests
+purpose: service
+priority: 1
+entry: {event: searched}
+steps:
+  - {step: wait, wait_hours: 1}
+"""
+
+
 def test_a_branch_asks_about_the_member_now() -> None:
     rich = Story([journey_of(SPLIT)], policy_of()).account(0, 100, tier="gold")
     rich.event(1, "searched")
@@ -394,6 +408,15 @@ def test_every_way_to_leave(because: str) -> None:
     elif because == "retired":
         story.decide = Story([], policy_of()).decide
         story.until(2 * DAY)
+    elif because == "retracted":
+        story.event(2, "searched", event_id="e-2", occurred=1, retract=True)
+    elif because == "joined":
+        story = GuestStory([journey_of(OF_GUESTS)], policy_of())
+        story.event(1, "searched").join(2)
+    elif because == "merged":
+        story.merge(2, MEMBER, "m-2")
+    elif because == "erased":
+        story.event(2, "erasure_requested")
     left = [row for row in story.entries() if row.state == "left"]
     assert {row.left_because for row in left} == {because}
     assert all(row.left_at is not None and row.left_at >= row.entered_at for row in left)

@@ -183,12 +183,6 @@ def test_a_purchase_that_was_somebody_elses_leaves_nothing() -> None:
     assert [action.type for action in state.actions] == ["enrolled"]
 
 
-def test_an_erased_member_is_told_without_what_they_did() -> None:
-    story = story_of().event(0, "cart_updated", Cart(cart_id="c", lines=lines_in("TEA")))
-    state = told(story.event(1, "erasure_requested"))
-    assert (state.cart, state.interests, state.actions) == (None, (), ())
-
-
 WELCOME = """
 journey: hello
 version: 1

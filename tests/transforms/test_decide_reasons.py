@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from decide_story import (
+    CONFIG,
     COOKIE,
     DAY,
     EMAIL,
@@ -13,6 +14,7 @@ from decide_story import (
     MINUTE,
     PHONE,
     PUSH,
+    GuestStory,
     Story,
     journey_of,
     lines_of,
@@ -129,10 +131,31 @@ def signed_out() -> Story:
     return search(story)
 
 
-def erased() -> Story:
+def silent_once_erased() -> Story:
     story = asked(OFFER.replace("marketing", "transactional"))
     story.event(-1, "erasure_requested")
     return search(story)
+
+
+def erased_while_queued() -> Story:
+    return queued().event(1, "erasure_requested").until(6 * HOUR)
+
+
+def merged_while_queued() -> Story:
+    return queued().merge(1, MEMBER, "m-2").until(6 * HOUR)
+
+
+def retracted_while_queued() -> Story:
+    story = search(asked(quiet_hours=quiet()), event_id="s-1")
+    return story.event(1, "searched", event_id="s-1", occurred=0, retract=True).until(6 * HOUR)
+
+
+def joined_while_queued() -> Story:
+    offer = OFFER.replace("[push, email]", "[email]").replace("[available]", "[spend]")
+    offer = offer.replace("version: 1", "version: 1\naudience: guests")
+    story = GuestStory([journey_of(offer)], policy_of(quiet_hours=quiet()))
+    story.event(-1, "subscribed")
+    return search(story).join(1).until(6 * HOUR)  # type: ignore[attr-defined, no-any-return]
 
 
 def stale_browsing() -> Story:
@@ -393,7 +416,7 @@ TABLE: list[tuple[Callable[[], Story], list[tuple[str, str, str]]]] = [
     ),
     (unreachable, [("sms", "suppressed", "unreachable")]),
     (signed_out, [("push", "suppressed", "unreachable"), EMAIL_REFUSED]),
-    (erased, [("push", "suppressed", "unreachable"), ("email", "suppressed", "unreachable")]),
+    (silent_once_erased, []),
     (stale_browsing, [("", "suppressed", "stale")]),
     (stale_message, [("push", "suppressed", "stale"), EMAIL_REFUSED]),
     (cart_gone, [("push", "suppressed", "stale")]),
@@ -531,6 +554,22 @@ TABLE: list[tuple[Callable[[], Story], list[tuple[str, str, str]]]] = [
     (shown, [("web", "shown", "ok")]),
     (opted_out_of_a_surface, [("web", "suppressed", "no_consent")]),
     (hidden, [("web", "shown", "ok"), ("web", "withdrawn", "goal_met")]),
+    (
+        erased_while_queued,
+        [("push", "queued", "quiet_hours"), EMAIL_REFUSED, ("push", "withdrawn", "erased")],
+    ),
+    (
+        merged_while_queued,
+        [("push", "queued", "quiet_hours"), EMAIL_REFUSED, ("push", "withdrawn", "merged")],
+    ),
+    (
+        retracted_while_queued,
+        [("push", "queued", "quiet_hours"), EMAIL_REFUSED, ("push", "withdrawn", "retracted")],
+    ),
+    (
+        joined_while_queued,
+        [("email", "queued", "quiet_hours"), ("email", "withdrawn", "joined")],
+    ),
     (taken_back, [("push", "sent", "ok"), EMAIL_REFUSED, ("push", "withdrawn", "goal_met")]),
 ]
 
@@ -545,6 +584,11 @@ def test_decisions(tell: Callable[[], Story], expected: list[tuple[str, str, str
 
 def test_the_table_has_every_reason() -> None:
     assert {reason for _, rows in TABLE for _, _, reason in rows} == set(DECISION_REASONS)
+
+
+def test_the_gate_of_quality_knows_every_reason() -> None:
+    suite = (CONFIG / "expectations" / "messages.yaml").read_text()
+    assert [reason for reason in DECISION_REASONS if f"'{reason}'" not in suite] == []
 
 
 def test_the_table_has_every_outcome() -> None:

@@ -18,12 +18,13 @@ from schemas.journeys import (
     Show,
     Step,
 )
-from transforms.decide.conditions import ACCOUNT, CONDITIONS, SCORE, TIER, kind_of
+from transforms.decide.check_for_guests import check_for_guests
+from transforms.decide.conditions import ACCOUNT, CONDITIONS, SCORE, TIER, events_of, kind_of
 from transforms.decide.enter_journeys import ENTRY
 from transforms.decide.journey_plans import kinds_of_step
 from transforms.decide.member_state import AWAITED_DAYS, COUNTED_DAYS
 from transforms.decide.quiet_hours import clock_time, zone_named
-from transforms.decide.template_data import CONTEXT, FACTS
+from transforms.decide.template_data import CONTEXT, FACTS, GUEST_FACTS, OF_ANYBODY
 from transforms.decide.walk_journeys import LEAVE
 
 RESERVED_STEPS = frozenset({LEAVE, ENTRY})
@@ -58,6 +59,12 @@ def _journey(journey: Journey) -> Iterator[str]:
         yield from _condition("exit", journey.exit)
     if journey.goal is not None:
         yield from _events("goal.events", journey.goal.events)
+        if not journey.goal.events and not journey.goal.joined:
+            yield "goal: must name events, or joined"
+    if journey.audience == "guests":
+        yield from check_for_guests(journey)
+    elif journey.goal is not None and journey.goal.joined:
+        yield "goal.joined: must be left out, unless the audience is guests"
     if not journey.steps:
         yield "steps: must have at least one step"
     seen: set[str] = set()
@@ -67,15 +74,18 @@ def _journey(journey: Journey) -> Iterator[str]:
             yield f"{path}.step: must be unique and not {_list(RESERVED_STEPS)}; got {step.step!r}"
         seen.add(step.step)
         further = {other.step for other in journey.steps[place + 1 :]} - seen
-        yield from _step(path, step, further, _facts_known(journey.entry))
+        yield from _step(path, step, further, _facts_known(journey))
 
 
 TOPICS = {"account": ACCOUNT, "tier": TIER, "band": SCORE, "left_band": SCORE}
 
 
-def _facts_known(entry: Condition) -> list[str]:
+def _facts_known(journey: Journey) -> list[str]:
     """What a journey that begins so can tell a template."""
-    began = [name for kind in kind_of(entry) for name in CONTEXT.get(TOPICS.get(kind, ""), ())]
+    if journey.audience == "guests":
+        return sorted([*GUEST_FACTS, *OF_ANYBODY])
+    kinds = kind_of(journey.entry)
+    began = [name for kind in kinds for name in CONTEXT.get(TOPICS.get(kind, ""), ())]
     return sorted([*FACTS, *began])
 
 
@@ -85,7 +95,9 @@ def _condition(path: str, condition: Condition) -> Iterator[str]:
         got = _list(kinds) if kinds else "none"
         yield f"{path}: must name exactly one of {_list(CONDITIONS)}; got {got}"
     if condition.event is not None:
-        yield from _events(f"{path}.event", (condition.event,))
+        yield from _events(f"{path}.event", events_of(condition))
+        if not events_of(condition):
+            yield f"{path}.event: must be a type of event, or a list of types; got none"
     if condition.max_age_hours is not None and condition.max_age_hours <= 0:
         yield f"{path}.max_age_hours: must be above 0; got {condition.max_age_hours}"
 
@@ -195,6 +207,10 @@ def _policy(policy: Conversation) -> Iterator[str]:
             yield f"priors.{channel}: engaged and ignored must be above 0"
     if policy.queue_ttl_hours <= 0:
         yield f"queue_ttl_hours: must be above 0; got {policy.queue_ttl_hours}"
+    for field in ("keep_days", "claim_days"):
+        days = getattr(policy.guests, field)
+        if days <= 0:
+            yield f"guests.{field}: must be above 0; got {days:g}"
     yield from _surfaces(policy)
 
 

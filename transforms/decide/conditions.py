@@ -1,6 +1,6 @@
 """Conditions of journeys, compiled to closures: does this news fulfil it?
 
-In: a `Condition` of a journey file. Out: the topic it listens to (an event type, or the tag of a
+In: a `Condition` of a journey file. Out: the topics it listens to (event types, or the tag of a
 signal) and a predicate on the event or signal. A new kind of condition is one function and one
 row in `CONDITIONS`.
 """
@@ -19,14 +19,19 @@ Predicate = Callable[[Any], bool]
 
 
 class Compiled(NamedTuple):
-    topic: str
-    """The type of event, or the tag of the signal, that it listens to."""
+    topics: tuple[str, ...]
+    """The types of event, or the tag of the signal, that it listens to."""
     holds: Predicate
 
 
+def events_of(condition: Condition) -> tuple[str, ...]:
+    """The types of event that a condition names."""
+    named = condition.event
+    return (named,) if isinstance(named, str) else named or ()
+
+
 def _event(condition: Condition) -> Compiled:
-    assert condition.event is not None
-    return Compiled(condition.event, lambda news: True)
+    return Compiled(events_of(condition), lambda news: True)
 
 
 def _account(condition: Condition) -> Compiled:
@@ -35,22 +40,22 @@ def _account(condition: Condition) -> Compiled:
         "spent": lambda news: news.spent > 0,
         "changed": lambda news: True,
     }
-    return Compiled(ACCOUNT, tests[condition.account])
+    return Compiled((ACCOUNT,), tests[condition.account])
 
 
 def _tier(condition: Condition) -> Compiled:
     upward = condition.tier == "upgraded"
-    return Compiled(TIER, lambda news: bool(news.upgrade) is upward)
+    return Compiled((TIER,), lambda news: bool(news.upgrade) is upward)
 
 
 def _band(condition: Condition) -> Compiled:
     band = condition.band
-    return Compiled(SCORE, lambda news: news.band_changed and news.band == band)
+    return Compiled((SCORE,), lambda news: news.band_changed and news.band == band)
 
 
 def _left_band(condition: Condition) -> Compiled:
     band = condition.left_band
-    return Compiled(SCORE, lambda news: news.band_changed and news.from_band == band)
+    return Compiled((SCORE,), lambda news: news.band_changed and news.from_band == band)
 
 
 CONDITIONS: dict[str, Callable[[Condition], Compiled]] = {
@@ -90,12 +95,12 @@ def kind_of(condition: Condition) -> list[str]:
 
 
 def compile_condition(condition: Condition) -> Compiled:
-    """The topic to listen to, and whether a piece of news on it fulfils the condition."""
-    topic, holds = CONDITIONS[kind_of(condition)[0]](condition)
+    """The topics to listen to, and whether a piece of news on one fulfils the condition."""
+    topics, holds = CONDITIONS[kind_of(condition)[0]](condition)
     wanted = [_wants(name, value) for name, value in condition.where.items()]
     if not wanted:
-        return Compiled(topic, holds)
-    return Compiled(topic, lambda news: holds(news) and all(test(news) for test in wanted))
+        return Compiled(topics, holds)
+    return Compiled(topics, lambda news: holds(news) and all(test(news) for test in wanted))
 
 
 def facts_hold(facts: Facts, state: DecideState) -> bool:

@@ -5,6 +5,10 @@ same event never begins a journey twice, also when it is attributed again; news 
 the entry neither meets its goal nor ends it; browsing that is known late begins nothing.
 """
 
+from collections.abc import Iterable
+
+from xxhash import xxh3_64_intdigest
+
 from schemas.events import Event
 from schemas.flow import AccountChanged, Signal
 from transforms.decide.identify import identify
@@ -31,8 +35,10 @@ def follow(turn: Turn, topic: str, news: News) -> None:
         elif happened_at < passage.began_at:
             continue
         elif topic in plan.goal_events:
+            if isinstance(news, Event):
+                turn.state.goals[plan.name] = mark_of(event_name(news))
             leave(turn, passage, "goal_met")
-        elif plan.exit is not None and plan.exit.topic == topic and plan.exit.holds(news):
+        elif plan.exit is not None and topic in plan.exit.topics and plan.exit.holds(news):
             leave(turn, passage, "exit")
         elif passage.step in plan.steps:
             wait = plan.steps[passage.step].wait_until
@@ -40,11 +46,34 @@ def follow(turn: Turn, topic: str, news: News) -> None:
                 go_on(turn, plan, passage)
 
 
-def enter(turn: Turn, topic: str, news: News) -> None:
-    """Begin every journey whose entry condition this news fulfils."""
-    for plan in turn.rules.entries[topic]:
+def enter(turn: Turn, plans: Iterable[Plan], topic: str, news: News) -> None:
+    """Begin every one of these journeys whose entry condition this news fulfils."""
+    for plan in plans:
         if plan.entry.holds(news):
             _enter(turn, plan, topic, news)
+
+
+def event_name(event: Event) -> str:
+    """What an event is called in ids and facts."""
+    return f"{event.source}/{event.event_id}"
+
+
+def mark_of(name: str) -> int:
+    """64 bits that stand for the name of an event."""
+    return xxh3_64_intdigest(name.encode())
+
+
+def take_back_entries(turn: Turn, event: Event) -> None:
+    """The event is somebody else's after all: the journeys that it began end, and those whose goal
+    it met may begin again as if they hadn't been entered. Who left one of these isn't put back."""
+    state, name = turn.state, event_name(event)
+    for passage in tuple(state.passages):
+        if passage.entry_id == identify(state.member_id, passage.journey, name):
+            leave(turn, passage, "retracted")
+    mark = mark_of(name)
+    for journey in [journey for journey, met_by in state.goals.items() if met_by == mark]:
+        del state.goals[journey]
+        state.entered.pop(journey, None)
 
 
 def _cause(turn: Turn, news: News) -> Cause | None:
@@ -73,7 +102,7 @@ def _enter(turn: Turn, plan: Plan, topic: str, news: News) -> None:
         standing = next((at for at in state.passages if at.journey == plan.name), None)
         if standing is not None:
             if plan.restarts and not stale and not standing.attempted:
-                _restart(turn, plan, standing, began_at, news)
+                _restart(turn, plan, standing, began_at, topic, news)
             return
         last = state.entered.get(plan.name)
         if last is not None and (plan.reentry_ms is None or now - last < plan.reentry_ms):
@@ -106,13 +135,15 @@ def _refuse(turn: Turn, plan: Plan, entry_id: str, reason: str, began_by: str) -
     turn.decide(origin, "", "suppressed", reason, {"began_by": began_by})
 
 
-def _restart(turn: Turn, plan: Plan, passage: Passage, began_at: int, news: News) -> None:
+def _restart(
+    turn: Turn, plan: Plan, passage: Passage, began_at: int, topic: str, news: News
+) -> None:
     """Begin the steps anew within the same entry."""
     before = passage.step
     passage.step, passage.began_at, passage.context = (
         plan.first,
         began_at,
-        context_of(plan.entry.topic, news),
+        context_of(topic, news),
     )
     moved = passage.entry_id in turn.moved
     advance(turn, plan, passage)

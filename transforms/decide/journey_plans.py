@@ -5,12 +5,13 @@ journey, and `Rules`, the index by topic that lets an event that concerns no jou
 look-up.
 """
 
+from collections.abc import Iterable
 from typing import get_args
 
 from schemas.decisions import INTERRUPTING, Purpose
 from schemas.events import EVENT_TYPES
 from schemas.journeys import STEP_KINDS, Cap, Conversation, Journey, Moment, Step
-from transforms.decide.conditions import compile_condition, kind_of
+from transforms.decide.conditions import compile_condition, events_of, kind_of
 from transforms.decide.identify import share_of
 from transforms.decide.member_state import HOUR_MS
 
@@ -41,6 +42,7 @@ class Plan:
         self.entry = compile_condition(journey.entry)
         self.exit = compile_condition(journey.exit) if journey.exit else None
         self.goal_events: frozenset[str] = frozenset(journey.goal.events if journey.goal else ())
+        self.goal_joined = journey.goal is not None and journey.goal.joined
         self.max_age_ms = self._max_age_ms()
         self.reentry_ms: int | None = (
             None if journey.reentry_hours is None else int(journey.reentry_hours * HOUR_MS)
@@ -51,8 +53,8 @@ class Plan:
         entry = self.journey.entry
         hours = entry.max_age_hours
         if hours is None and kind_of(entry) == ["event"]:
-            kind = EVENT_TYPES.get(entry.event or "")
-            if kind is not None and kind.event_class in ("browse", "cart"):
+            kinds = [EVENT_TYPES.get(name) for name in events_of(entry)]
+            if any(kind and kind.event_class in ("browse", "cart") for kind in kinds):
                 hours = BROWSING_MAX_AGE_HOURS
         return None if hours is None else int(hours * HOUR_MS)
 
@@ -63,13 +65,27 @@ class Plan:
 
     def listens_to(self) -> set[str]:
         """Topics that concern a member who is in the journey."""
-        topics = set(self.goal_events) | {self.entry.topic}
+        topics = set(self.goal_events) | set(self.entry.topics)
         if self.exit is not None:
-            topics.add(self.exit.topic)
+            topics.update(self.exit.topics)
         for step in self.journey.steps:
             if step.wait_until is not None:
                 topics.update(step.wait_until.events)
         return topics
+
+
+class Audience:
+    """The journeys that are meant for members, or for guests, by what begins and concerns them."""
+
+    def __init__(self, plans: Iterable[Plan], audience: str) -> None:
+        meant = [plan for plan in plans if plan.journey.audience == audience]
+        self.entries: dict[str, list[Plan]] = {}
+        for plan in meant:
+            for topic in plan.entry.topics:
+                self.entries.setdefault(topic, []).append(plan)
+        self.watched: frozenset[str] = frozenset(
+            topic for plan in meant for topic in plan.listens_to()
+        )
 
 
 class Rules:
@@ -78,12 +94,8 @@ class Rules:
     def __init__(self, journeys: tuple[Journey, ...], policy: Conversation) -> None:
         self.policy = policy
         self.plans: dict[str, Plan] = {journey.journey: Plan(journey) for journey in journeys}
-        self.entries: dict[str, list[Plan]] = {}
-        for plan in self.plans.values():
-            self.entries.setdefault(plan.entry.topic, []).append(plan)
-        self.watched: frozenset[str] = frozenset(
-            topic for plan in self.plans.values() for topic in plan.listens_to()
-        )
+        self.members = Audience(self.plans.values(), "members")
+        self.guests = Audience(self.plans.values(), "guests")
         self.moments: dict[str, list[Moment]] = {}
         for moment in policy.surfaces.moments:
             self.moments.setdefault(moment.event, []).append(moment)

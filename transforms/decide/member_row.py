@@ -6,7 +6,7 @@ from transforms.decide.member_state import DecideState
 
 def member_row(state: DecideState, time_zone: str) -> Member:
     """The member now; `time_zone` is the one that holds for them."""
-    account, score = state.account, state.score
+    account, score, ended = state.account, state.score, state.ended
     return Member(
         member_id=state.member_id,
         market=state.market,
@@ -26,4 +26,6 @@ def member_row(state: DecideState, time_zone: str) -> Member:
         last_seen_at=state.last_seen_at,
         enrolled_at=state.enrolled_at,
         version=state.version,
+        closed=None if ended is None else ended.because,  # type: ignore[arg-type]
+        merged_into=None if ended is None else ended.into or None,
     )

@@ -3,11 +3,14 @@
 Every collection names its horizon or its length; what is older has no influence on anything.
 """
 
+from typing import Literal
+
 import msgspec
 
 from schemas.events import Line
 from schemas.flow import AccountChanged, ScoreChanged
 from schemas.member_state import Action
+from transforms.decide.guest_state import GuestState
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -31,12 +34,14 @@ BEGUN_MAX = 32
 """Entries remembered so that the same event doesn't begin a journey twice."""
 
 
-class Handle(msgspec.Struct, kw_only=True):
+class Handle(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An address of the member in one namespace; `gone`: signed out of it."""
 
     value: str
     at: int
     gone: bool = False
+    once: bool = False
+    """One event alone has proved it so far."""
 
 
 class Grant(msgspec.Struct, kw_only=True):
@@ -70,7 +75,7 @@ class Cause(msgspec.Struct, kw_only=True):
     """The trace that the event belongs to."""
 
 
-class Awaited(msgspec.Struct, kw_only=True):
+class Awaited(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A message that went out and what its channel has said of it so far."""
 
     trigger_id: str
@@ -82,6 +87,8 @@ class Awaited(msgspec.Struct, kw_only=True):
     content: str
     at: int
     told: list[str] = []
+    withdrawn: bool = False
+    """Its channel was told to take it back."""
 
     @property
     def engaged(self) -> bool:
@@ -101,7 +108,24 @@ class Shown(msgspec.Struct, kw_only=True):
     content: str
 
 
-class Passage(msgspec.Struct, kw_only=True):
+class Standing(msgspec.Struct, kw_only=True):
+    """Something that a surface was shown and that no journey takes back any more."""
+
+    journey: str
+    step: str
+    entry_id: str
+    content: str
+
+
+class Ended(msgspec.Struct, kw_only=True):
+    """Why the conversation is over for good, and since when; `into`: who goes on, if somebody."""
+
+    because: Literal["merged", "erased", "joined"]
+    at: int
+    into: str = ""
+
+
+class Passage(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A member in a journey: where it stands and when it goes on."""
 
     journey: str
@@ -136,7 +160,7 @@ class Weight(msgspec.Struct, kw_only=True):
     at: int
 
 
-class Told(msgspec.Struct, kw_only=True):
+class Told(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is kept of a member only to tell their state on a topic, and what was told last."""
 
     revision: int = 0
@@ -152,7 +176,7 @@ class Told(msgspec.Struct, kw_only=True):
     """By category."""
 
 
-class DecideState(msgspec.Struct, kw_only=True):
+class DecideState(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Everything that decide remembers of one member."""
 
     member_id: str
@@ -196,6 +220,15 @@ class DecideState(msgspec.Struct, kw_only=True):
     """When a surface was last shown something at a moment, by surface."""
     told: Told | None = None
     """None: nobody is told."""
+    standing: dict[str, Standing] = {}
+    """Of each surface, something that still counts there once what came after it is taken back."""
+    goals: dict[str, int] = {}
+    """By journey, which event met its goal last, as a mark."""
+    guest: GuestState | None = None
+    """None: a member."""
+    ended: Ended | None = None
+    silent_before: int = 0
+    """Whoever was erased begins anew: of what happened before this, nothing is remembered."""
 
     @property
     def open_cases(self) -> int:

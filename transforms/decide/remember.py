@@ -11,6 +11,14 @@ import msgspec
 
 from schemas.events import Cart, Case, Consent, Event, Feedback, Order, Profile, Sale
 from schemas.flow import AccountChanged, ScoreChanged, TierChanged
+from transforms.decide.addresses import (
+    HANDLE_NAMESPACES,
+    UNPROVEN,
+    forget_addresses,
+    see_addresses,
+    signed_out,
+    unlinked,
+)
 from transforms.decide.member_state import (
     BOUGHT_MAX,
     CART_LINES_MAX,
@@ -18,15 +26,9 @@ from transforms.decide.member_state import (
     Cause,
     DecideState,
     Grant,
-    Handle,
     OpenCart,
     SupportCase,
 )
-
-PERSONAL = frozenset({"email", "phone"})
-DEVICES = frozenset({"cookie", "device_id", "push_token"})
-SURFACES_OF = {"cookie": ("web",), "device_id": ("app",), "push_token": ("app",)}
-"""Surfaces that show nothing of a member who signed out of them."""
 
 
 def _profile(state: DecideState, event: Event) -> bool:
@@ -68,6 +70,13 @@ def _unsubscribed(state: DecideState, event: Event) -> bool:
     assert isinstance(payload, Feedback)
     said = Grant(granted=False, at=event.occurred_at, event=f"{event.source}/{event.event_id}")
     grant(state, payload.channel, "marketing", said)
+    return False
+
+
+def _subscribed(state: DecideState, event: Event) -> bool:
+    """To a newsletter: that is asking for marketing by email."""
+    said = Grant(granted=True, at=event.occurred_at, event=f"{event.source}/{event.event_id}")
+    grant(state, "email", "marketing", said)
     return False
 
 
@@ -125,30 +134,6 @@ def _cart(state: DecideState, event: Event) -> bool:
     return False
 
 
-def _signed_out(state: DecideState, event: Event) -> bool:
-    for identifier in event.identifiers:
-        namespace, _, value = identifier.partition(":")
-        known = state.handles.get(namespace)
-        if known is not None and known.value == value and event.occurred_at >= known.at:
-            known.at, known.gone = event.occurred_at, True
-            for surface in SURFACES_OF.get(namespace, ()):
-                state.displayed.pop(surface, None)
-    return False
-
-
-def _erased(state: DecideState, event: Event) -> bool:
-    """Without addresses and consents nothing goes out any more."""
-    state.handles.clear()
-    state.consents.clear()
-    state.bought.clear()
-    state.displayed.clear()
-    state.cart = state.preferred_channel = state.locale = state.time_zone = None
-    if state.told is not None:
-        state.told.actions.clear()
-        state.told.interests.clear()
-    return True
-
-
 FOLDS: dict[str, Callable[[DecideState, Event], bool]] = {
     "enrolled": _profile,
     "profile_updated": _profile,
@@ -159,39 +144,16 @@ FOLDS: dict[str, Callable[[DecideState, Event], bool]] = {
     "sale": _buy,
     "order_placed": _buy,
     "cart_updated": _cart,
-    "signed_out": _signed_out,
-    "erasure_requested": _erased,
+    "signed_out": signed_out,
+    "subscribed": _subscribed,
+    "unlink": unlinked,
 }
 """What a type of event changes; the answer: whether a column of `members` may have changed."""
 
-UNSEEN = frozenset({"delivered", "failed", "shown", "correct"})
+UNSEEN = frozenset(
+    {"delivered", "failed", "shown", "correct", "unlink", "transfer", "account_merged"}
+)
 """What channels and staff do doesn't mean that the member was there."""
-
-HANDLE_NAMESPACES: dict[str, frozenset[str]] = {
-    "web": DEVICES | PERSONAL,
-    "app": DEVICES | PERSONAL,
-    "profile": DEVICES | PERSONAL,
-}
-"""Which identifiers a stream's events prove to be the member's addresses. At a till somebody
-else's phone number may be given beside the member's card, so tills prove none."""
-
-
-def _see_handles(state: DecideState, event: Event, namespaces: frozenset[str]) -> bool:
-    """Remember the addresses on the event; True if one is new."""
-    fresh = False
-    handles = state.handles
-    for identifier in event.identifiers:
-        namespace, _, value = identifier.partition(":")
-        if namespace not in namespaces:
-            continue
-        known = handles.get(namespace)
-        if known is None:
-            handles[namespace] = Handle(value=value, at=event.occurred_at)
-            fresh = True
-        elif event.occurred_at >= known.at:
-            fresh = fresh or known.gone or known.value != value
-            known.value, known.at, known.gone = value, event.occurred_at, False
-    return fresh
 
 
 def remember_event(state: DecideState, event: Event, known_at: int) -> tuple[bool, bool]:
@@ -214,17 +176,19 @@ def remember_event(state: DecideState, event: Event, known_at: int) -> tuple[boo
     )
     fold = FOLDS.get(event.type)
     namespaces = HANDLE_NAMESPACES.get(event.source)
-    if namespaces is not None and event.type != "signed_out":
-        fresh = _see_handles(state, event, namespaces)
+    if namespaces is not None and event.type not in UNPROVEN and state.guest is None:
+        fresh = see_addresses(state, event, namespaces)
     if fold is not None:
         changed = fold(state, event) or changed
     return changed, fresh
 
 
 def forget_event(state: DecideState, event: Event) -> None:
-    """The event turned out to be somebody else's: its items weren't bought by this member."""
+    """The event turned out to be somebody else's: its items weren't bought by this member, and an
+    address that only it has proved isn't theirs."""
     if event.type in ("sale", "order_placed"):
         _unbuy(state, event)
+    forget_addresses(state, event)
 
 
 def remember_account(state: DecideState, account: AccountChanged) -> bool:

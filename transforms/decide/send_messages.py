@@ -166,7 +166,7 @@ def _send(turn: Turn, candidate: Candidate) -> None:
     consent = basis_for(state, channel, plan.purpose)
     assert consent is not None
     trigger_id = turn.trigger_id(candidate.origin, channel)
-    data = template_data(state, passage.context, candidate.data)
+    data = template_data(turn, passage.context, candidate.data)
     if "lines" in data:
         left = {
             line.sku for line in worth_promoting(state, now, turn.rules.policy.just_bought_days)

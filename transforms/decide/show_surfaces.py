@@ -13,6 +13,7 @@ from transforms.decide.candidates import Candidate
 from transforms.decide.gates import basis_for, first_shut, handle_for
 from transforms.decide.identify import identify
 from transforms.decide.journey_plans import BROWSING_MAX_AGE_HOURS, Plan
+from transforms.decide.leave_journeys import still_stands
 from transforms.decide.member_state import HOUR_MS, Passage, Shown
 from transforms.decide.template_data import template_data
 from transforms.decide.turn import Origin, Turn
@@ -32,7 +33,7 @@ def show_step(turn: Turn, plan: Plan, passage: Passage) -> None:
     expires_at = (
         None if spec.expires_hours is None else turn.now + int(spec.expires_hours * HOUR_MS)
     )
-    data = template_data(state, passage.context, spec.data)
+    data = template_data(turn, passage.context, spec.data)
     for surface in spec.surfaces:
         shut = first_shut(turn, candidate, surface)
         inputs: dict[str, Any] = {"state_version": state.version}
@@ -63,6 +64,8 @@ def show_step(turn: Turn, plan: Plan, passage: Passage) -> None:
                     content=spec.content,
                 )
             )
+        else:
+            still_stands(turn, candidate.origin, surface, spec.content)
         if "available" in data:
             state.displayed[surface] = _face(turn, handle)
 
@@ -128,10 +131,11 @@ def _show_state(
         "show",
         trigger_id=trigger_id,
         content=content,
-        data=template_data(state, {}, names),
+        data=template_data(turn, {}, names),
         consent=consent,
         handle=handle,
     )
+    still_stands(turn, origin, surface, content)
     if "available" in names:
         state.displayed[surface] = _face(turn, handle)
 

@@ -3,7 +3,8 @@
 In: the state after everything of an instant. Out: a `MemberState`, or nothing if it would say what
 the last one said; what was only looked at waits for up to half a minute. It is built from what
 decide keeps for its own work and from `attention`; nothing of it flows back, so every other row is
-the same whether states are told or not.
+the same whether states are told or not. Of an account that was merged the last record says who goes
+on; of an erased one it is nothing but its end.
 """
 
 import msgspec
@@ -12,7 +13,7 @@ from xxhash import xxh3_64_intdigest
 from schemas.decisions import Member
 from schemas.events import EVENT_TYPES
 from schemas.flow import AccountChanged, AnyBody, Attributed
-from schemas.member_state import CartLine, CartState, CaseState, MemberState
+from schemas.member_state import CartLine, CartState, CaseState, MemberErased, MemberState
 from transforms.decide.attention import interests
 from transforms.decide.journey_plans import Rules
 from transforms.decide.member_row import member_row
@@ -40,12 +41,22 @@ def plan_to_tell(told: Told, body: AnyBody, turn: Turn) -> None:
     told.due = due if told.due is None else min(told.due, due)
 
 
-def tell_state(turn: Turn, told: Told) -> tuple[MemberState, ...]:
+def tell_state(turn: Turn, told: Told) -> tuple[MemberState | MemberErased, ...]:
     """The record to write now, if any."""
     state = turn.state
     told.due = None
     if not state.version:
         return ()
+    if state.ended is not None and state.ended.because == "erased":
+        told.revision += 1
+        return (
+            MemberErased(
+                member_id=state.member_id,
+                revision=told.revision,
+                as_of=turn.now,
+                traceparent=turn.traceparent,
+            ),
+        )
     same = _record(state, told, turn.rules)
     content = xxh3_64_intdigest(_encode(same))
     if content == told.content:
@@ -94,6 +105,7 @@ def _record(state: DecideState, told: Told, rules: Rules) -> MemberState:
         interests=interests(told),
         actions=tuple(told.actions),
         next_action=next_action(state, rules) if state.passages else None,
+        merged_into=row.merged_into,
     )
 
 

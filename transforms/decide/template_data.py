@@ -1,6 +1,7 @@
-"""What a template may ask for: named facts about the member and about what began the journey.
+"""What a template may ask for: named facts about the member, or the guest, and about what began the
+journey.
 
-In: the state, the context that was kept when the journey was entered, names. Out: plain values
+In: the turn, the context that was kept when the journey was entered, names. Out: plain values
 that become a trigger's `data`. Facts are those of now, not of the entry: a message that waited in
 quiet hours shows the balance of the morning.
 """
@@ -11,7 +12,10 @@ from typing import Any
 from schemas.events import Event, Line
 from schemas.flow import Signal
 from transforms.decide.conditions import ACCOUNT, SCORE, TIER
+from transforms.decide.guest_state import Claim
+from transforms.decide.guests import claimable, spend_of
 from transforms.decide.member_state import DAY_MS, DecideState
+from transforms.decide.turn import Turn
 
 RECENT_MESSAGES = 3
 Value = Callable[[DecideState], Any]
@@ -44,6 +48,29 @@ def _recent_messages(state: DecideState) -> list[dict[str, Any]]:
         for sent in state.awaited[-RECENT_MESSAGES:]
     ]
 
+
+def _claims(turn: Turn) -> list[Claim]:
+    guest, days = turn.state.guest, turn.rules.policy.guests.claim_days
+    return claimable(guest, turn.now, days) if guest is not None else []
+
+
+def _claim_days_left(turn: Turn) -> int:
+    """Whole days in which all of the purchases can be claimed."""
+    bought = [claim.at for claim in _claims(turn) if not claim.returned]
+    if not bought:
+        return 0
+    last_at = min(bought) + int(turn.rules.policy.guests.claim_days * DAY_MS)
+    return (last_at - turn.now) // DAY_MS
+
+
+GUEST_FACTS: dict[str, Callable[[Turn], Any]] = {
+    "purchases": lambda turn: sum(not claim.returned for claim in _claims(turn)),
+    "spend": lambda turn: spend_of(_claims(turn)),
+    "claim_days_left": _claim_days_left,
+}
+"""Facts about a guest: what of theirs would earn points if they joined now."""
+OF_ANYBODY = frozenset({"last_seen_at", "open_cases", "cart_id", "lines", "recent_messages"})
+"""Of `FACTS`, those that guests have, too."""
 
 FACTS: dict[str, Value] = {
     "available": _account("available"),
@@ -84,10 +111,18 @@ def context_of(topic: str, news: Event | Signal) -> dict[str, str | int]:
 
 
 def template_data(
-    state: DecideState, context: dict[str, str | int], names: Iterable[str]
+    turn: Turn, context: dict[str, str | int], names: Iterable[str]
 ) -> dict[str, Any]:
     """The named facts; a fact of the beginning that it didn't say is None."""
-    return {name: FACTS[name](state) if name in FACTS else context.get(name) for name in names}
+    state = turn.state
+    return {
+        name: FACTS[name](state)
+        if name in FACTS
+        else GUEST_FACTS[name](turn)
+        if name in GUEST_FACTS
+        else context.get(name)
+        for name in names
+    }
 
 
 def worth_promoting(state: DecideState, now: int, just_bought_days: float) -> list[Line]:
