@@ -2,10 +2,11 @@
 
 * `KIZUNA_PEPPER`: `v2:<hex>,v1:<hex>`, keys of pseudonyms, at least 16 bytes; the first writes.
 * `KIZUNA_QUARANTINE_KEY`: 32 or 64 bytes in hex or base64; encrypts refused records.
+* `KIZUNA_ERASURE_KEY`: 32 or 64 bytes in hex or base64; keeps what is known of erased people.
 * `KIZUNA_KAFKA_USERNAME` and `KIZUNA_KAFKA_PASSWORD`: both or neither; of SASL.
 * `KIZUNA_REGISTRY_AUTH`: `user:password` of the schema registry.
 
-Promised: a secret appears in no message and no `repr`. Without one of the first two a value for
+Promised: a secret appears in no message and no `repr`. Without one of the first three a value for
 development is used, and a warning says so: pseudonyms made with it can be reversed by anybody
 who has this source.
 """
@@ -22,15 +23,17 @@ from schemas.settings import DecodeSettings, Pepper, Settings
 
 PEPPER = "KIZUNA_PEPPER"
 QUARANTINE_KEY = "KIZUNA_QUARANTINE_KEY"
+ERASURE_KEY = "KIZUNA_ERASURE_KEY"
 KAFKA_USERNAME = "KIZUNA_KAFKA_USERNAME"
 KAFKA_PASSWORD = "KIZUNA_KAFKA_PASSWORD"
 REGISTRY_AUTH = "KIZUNA_REGISTRY_AUTH"
-SECRETS = (PEPPER, QUARANTINE_KEY, KAFKA_USERNAME, KAFKA_PASSWORD, REGISTRY_AUTH)
+SECRETS = (PEPPER, QUARANTINE_KEY, ERASURE_KEY, KAFKA_USERNAME, KAFKA_PASSWORD, REGISTRY_AUTH)
 PEPPER_BYTES_MIN = 16
 QUARANTINE_KEY_BYTES = (32, 64)
 
 DEVELOPMENT_PEPPER = Pepper(version="v0", key=b"kizuna development pepper")
 DEVELOPMENT_QUARANTINE_KEY = b"kizuna development quarantine key, not secret at all, 64 bytes!!"
+DEVELOPMENT_ERASURE_KEY = b"kizuna development erasure key!!"
 
 _VERSION = re.compile(r"v[0-9]{1,9}")
 
@@ -40,6 +43,7 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True):
 
     peppers: tuple[Pepper, ...]
     quarantine_key: bytes
+    erasure_key: bytes = DEVELOPMENT_ERASURE_KEY
     kafka: tuple[str, str] | None = None
     """User name and password; None: brokers want none."""
     registry: str | None = None
@@ -56,9 +60,10 @@ def load_secrets(environ: Mapping[str, str]) -> Secrets:
     warnings: list[str] = []
     peppers: tuple[Pepper, ...] = (DEVELOPMENT_PEPPER,)
     key = DEVELOPMENT_QUARANTINE_KEY
+    erasure_key = DEVELOPMENT_ERASURE_KEY
     kafka: tuple[str, str] | None = None
     registry: str | None = None
-    for name in (PEPPER, QUARANTINE_KEY):
+    for name in (PEPPER, QUARANTINE_KEY, ERASURE_KEY):
         if not environ.get(name):
             warnings.append(f"{name} is not set: using a value for development, which is no secret")
     for name in SECRETS:
@@ -69,6 +74,8 @@ def load_secrets(environ: Mapping[str, str]) -> Secrets:
                 peppers = _peppers(environ[name])
             elif name == QUARANTINE_KEY:
                 key = _key(environ[name])
+            elif name == ERASURE_KEY:
+                erasure_key = _key(environ[name])
             elif name == REGISTRY_AUTH:
                 registry = _user_and_password(environ[name])
             else:
@@ -82,6 +89,7 @@ def load_secrets(environ: Mapping[str, str]) -> Secrets:
     return Secrets(
         peppers=peppers,
         quarantine_key=key,
+        erasure_key=erasure_key,
         kafka=kafka,
         registry=registry,
         warnings=tuple(warnings),

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 import apache_beam as beam
+import msgspec
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineResult, PipelineRunner, PipelineState
@@ -31,9 +32,12 @@ from pipelines.history import History, NotPublished, RebuildFailed, find_history
 from pipelines.processes import RunRefused, exclusive
 from pipelines.rebuild import rebuild_pipeline
 from pipelines.sources.file_stamps import InputOutOfOrder
+from pipelines.tombstones import read_erased
 from sinks.duckdb.create import create_warehouse
+from sinks.duckdb.erase import total_rows
 from sinks.duckdb.gather import export, gather
 from sinks.duckdb.runs import Run, end_run, start_run
+from sinks.row_parts import RowParts
 
 GROUPS: Final = 64
 """Key groups of a fold: a worker holds one of them at a time. The result doesn't depend on it."""
@@ -48,7 +52,8 @@ Gate = Callable[[Path], str]
 @dataclass(frozen=True, kw_only=True)
 class RebuildOptions:
     """`as_of`: as for a run, ms UTC. `workers`: processes of the local runner. `runner_args`: for
-    Beam, as its own options are written."""
+    Beam, as its own options are written. `history`: what is in `inputs`, if it was found already.
+    """
 
     inputs: Sequence[Path]
     output: Path
@@ -58,6 +63,9 @@ class RebuildOptions:
     groups: int = GROUPS
     runner_args: Sequence[str] = ()
     gate: Gate | None = None
+    erased: Path | None = None
+    """Tombstones of another output over the same events."""
+    history: History | None = None
 
 
 @dataclass(kw_only=True)
@@ -82,7 +90,10 @@ def rebuild(options: RebuildOptions) -> RebuildSummary:
     _refuse_output_of_a_run(options.output)
     with exclusive(options.output):
         read_configuration(options.config)
-        history = find_history(options.inputs, options.as_of)
+        history = options.history or find_history(options.inputs, options.as_of)
+        if options.erased is not None:
+            given = [one for one in read_erased(options.erased) if one not in history.erased]
+            history = msgspec.structs.replace(history, erased=[*history.erased, *given])
         summary.files = len(history.files)
         unfinished = options.output / UNFINISHED
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -94,6 +105,7 @@ def rebuild(options: RebuildOptions) -> RebuildSummary:
         run_id = start_run(warehouse, _row(options, history))
         with _timed(summary, "fold"):
             _fold(options, history, parts, summary)
+            _write_erased(history, parts)
         with _timed(summary, "gather"):
             summary.rows = gather(parts, warehouse)
             end_run(warehouse, run_id, ended_at=_now(), outcome="done", events=summary.records)
@@ -105,6 +117,13 @@ def rebuild(options: RebuildOptions) -> RebuildSummary:
         if wrong:
             raise NotPublished(wrong)
     return summary
+
+
+def _write_erased(history: History, parts: Path) -> None:
+    """What stays of people who were erased comes from no event."""
+    rows = RowParts(parts, "00-erased")
+    rows.write(total_rows(history.erased))
+    rows.finish()
 
 
 def parts_expected(options: RebuildOptions) -> int:

@@ -2,7 +2,7 @@
 
 In: files and folders of events, an archive, or the output folder of a run. Out: the files, each
 with the time at which it begins, and the bound on clocks. Of a run's output, what that run read
-is taken: the files of each of its generations, or its archive if it was live.
+is taken: the files of each of its generations, or its archive if it was live, and its tombstones.
 """
 
 import time
@@ -16,6 +16,8 @@ from pipelines.loyalty import DECIDE_STEP
 from pipelines.processes import RunRefused
 from pipelines.sources import journal as journals
 from pipelines.sources.journal import InputFile
+from pipelines.tombstones import PLAN, erased_of
+from schemas.erasure import Erased
 
 JOURNAL = Path("journal") / "generations.json"
 
@@ -37,11 +39,12 @@ class HistoryFile(msgspec.Struct, frozen=True, kw_only=True):
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
     """`bound_at`: clocks beyond it are wrong; `ends_at`: where time ends, if not with the files;
-    both ms UTC."""
+    both ms UTC. `erased`: people of whom nothing may come again."""
 
     files: list[HistoryFile]
     bound_at: int
     ends_at: int | None = None
+    erased: list[Erased] = []
 
 
 def find_history(inputs: Sequence[Path], as_of: int | None) -> History:
@@ -50,7 +53,9 @@ def find_history(inputs: Sequence[Path], as_of: int | None) -> History:
         if len(inputs) == 1:
             for output in (inputs[0], inputs[0] / "run"):  # the latter: where demos leave it
                 if (output / JOURNAL).is_file():
-                    return _of_run(output, as_of)
+                    _refuse_unfinished_erasure(output)
+                    history = _of_run(output, as_of)
+                    return msgspec.structs.replace(history, erased=erased_of(output))
         files = [HistoryFile(file=file) for file in journals.find_inputs(inputs)]
     except journals.InputChanged as changed:
         raise RunRefused(f"--input: {changed}") from changed
@@ -78,6 +83,14 @@ def _of_run(output: Path, as_of: int | None) -> History:
     if as_of is None:
         return _checked([output], files, journal.as_of, ended_at - 1)
     return _checked([output], files, as_of, as_of)
+
+
+def _refuse_unfinished_erasure(output: Path) -> None:
+    if (output / PLAN).is_file():
+        raise RunRefused(
+            f"--input: must be an output in which no erasure is under way; {output} was left in "
+            f"the middle of one; kizuna erase {output} finishes it"
+        )
 
 
 def _stopped_at(output: Path) -> int:

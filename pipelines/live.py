@@ -22,6 +22,7 @@ from pipelines import recovery
 from pipelines.agreement import agreement
 from pipelines.assemble import read_configuration
 from pipelines.cluster import Cluster
+from pipelines.erase import erase_at_rest
 from pipelines.foundation import (
     KAFKA,
     config_hash,
@@ -136,6 +137,9 @@ class _LiveRun:
             return
         warehouse = self._output / "warehouse.duckdb"
         self._found(warehouse)
+        erased = len(erase_at_rest(self._output, self._deployment))
+        if erased:
+            self._said(f"erased {erased:,} who had asked to be forgotten")
         run_id = start_run(warehouse, self._row())
         failed_at: deque[float] = deque()
         while True:

@@ -20,6 +20,8 @@ from pipelines.history import HistoryFile
 from pipelines.keyed_beam import Outbox
 from pipelines.sources.file_stamps import FileStamps
 from pipelines.sources.records import open_records
+from pipelines.tombstones import tombstones
+from schemas.erasure import Erased
 from schemas.refusals import Quarantined
 from sinks.archive import begins_at
 from sinks.row_parts import RowParts
@@ -33,19 +35,30 @@ class ReadHistory(beam.DoFn):  # type: ignore[misc]
     """Files to runs. `config`: the folder; secrets come from the environment where this runs."""
 
     def __init__(
-        self, *, config: str, bound_at: int, ends_at: int | None, groups: int, parts: str
+        self,
+        *,
+        config: str,
+        bound_at: int,
+        ends_at: int | None,
+        groups: int,
+        parts: str,
+        erased: list[Erased],
     ) -> None:
         self._config = config
         self._bound_at = bound_at
         self._ends_at = ends_at
         self._groups = groups
         self._parts = parts
+        self._erased = erased
         self._records = Metrics.counter("kizuna", "records")
         self._refused = Metrics.counter("kizuna", "refused")
 
     def setup(self) -> None:
         deployment = read_configuration(Path(self._config))
-        self._decoder = Decoder(decode_settings(deployment.settings, deployment.secrets))
+        self._decoder = Decoder(
+            decode_settings(deployment.settings, deployment.secrets),
+            tombstones(self._erased, deployment.secrets),
+        )
 
     def process(self, element: tuple[int, HistoryFile]) -> Iterator[Any]:
         number, history = element

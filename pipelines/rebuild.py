@@ -46,6 +46,7 @@ def rebuild_pipeline(
             ends_at=history.ends_at,
             groups=groups,
             parts=str(parts),
+            erased=history.erased,
         )
     ).with_outputs(ENDS, FIRST_STEP)
     ends_at = AsSingleton(read[ENDS] | "end" >> beam.CombineGlobally(max))

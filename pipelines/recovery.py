@@ -28,7 +28,7 @@ def prepare(store: Path, source_step: str, partitions: Iterable[str]) -> int:
         store.mkdir(parents=True, exist_ok=True)
         init_db_dir(store, STORE_PARTITIONS)
         return 0
-    with _opened(store) as databases:
+    with opened(store) as databases:
         purged = purge_stale(databases)
         keep = list(partitions)
         marks = ", ".join("?" * len(keep))
@@ -98,10 +98,35 @@ def resume_epoch(databases: list[sqlite3.Connection]) -> int | None:
     return min(frontiers.values())
 
 
+def settle(store: Path) -> None:
+    """Keep of each key nothing but the snapshot that it is resumed from; no worker may live."""
+    with opened(store) as databases:
+        for database in databases:
+            database.execute("PRAGMA secure_delete = ON")
+        purge_stale(databases)
+        _forget_superseded(databases)
+        for database in databases:
+            database.commit()
+
+
+def _forget_superseded(databases: list[sqlite3.Connection]) -> None:
+    newest: dict[tuple[str, str], int] = {}
+    for database in databases:
+        for step, key, epoch in database.execute(
+            "SELECT step_id, state_key, max(snap_epoch) FROM snaps GROUP BY 1, 2"
+        ):
+            newest[step, key] = max(epoch, newest.get((step, key), epoch))
+    for database in databases:
+        database.executemany(
+            "DELETE FROM snaps WHERE step_id = ? AND state_key = ? AND snap_epoch < ?",
+            [(*which, epoch) for which, epoch in newest.items()],
+        )
+
+
 def positions(store: Path, step: str) -> dict[str, Any]:
     """What each partition of a sink had written at its newest snapshot, in the sink's terms."""
     newest: dict[str, tuple[int, bytes]] = {}
-    with _opened(store) as databases:
+    with opened(store) as databases:
         for database in databases:
             for key, epoch, position in database.execute(
                 "SELECT state_key, snap_epoch, ser_change FROM snaps "
@@ -118,7 +143,7 @@ class StoreIncomplete(Exception):
 
 
 @contextmanager
-def _opened(store: Path) -> Iterator[list[sqlite3.Connection]]:
+def opened(store: Path) -> Iterator[list[sqlite3.Connection]]:
     files = sorted(store.glob("*.sqlite3"))
     databases = [sqlite3.connect(file) for file in files]
     try:

@@ -22,6 +22,8 @@ import msgspec
 SAVE_EVERY: Final = 100
 REMEMBER: Final = 10_000
 LOOK_SECONDS: Final = 0.5
+ERASED: Final = b'{"erased":true}'
+"""What a line begins with whose person was erased since; spaces make it as long as it was."""
 
 
 class Trigger(msgspec.Struct, kw_only=True):
@@ -80,6 +82,9 @@ class Consumer:
             file.seek(at)
             try:
                 for line in file:
+                    if line.startswith(ERASED) and line.endswith(b"\n"):
+                        at += len(line)
+                        continue
                     trigger = self._read(line, at)
                     if trigger is None:
                         break
@@ -114,7 +119,7 @@ class Consumer:
         elif at.first and found.st_size > at.start:
             file.seek(at.start)
             line = file.readline()
-            if line.endswith(b"\n") and at.first.encode() in line:
+            if line.endswith(b"\n") and (at.first.encode() in line or line.startswith(ERASED)):
                 return False
             at.start, at.first = 0, ""
         else:

@@ -15,6 +15,7 @@ from scripts.run import DEFAULT_CONFIG
 
 if TYPE_CHECKING:
     from pipelines.fold_history import RebuildOptions, RebuildSummary
+    from pipelines.history import History
 
 LOOK_SECONDS = 0.5
 
@@ -28,8 +29,13 @@ def rebuild_shown(
     config: Path | None = None,
     gated: bool = True,
     runner_args: Sequence[str] = (),
+    history: "History | None" = None,
+    erased: Path | None = None,
 ) -> "RebuildSummary":
-    """Rebuild with a progress bar. Raises what `pipelines.fold_history.rebuild` raises."""
+    """Rebuild with a progress bar. `history`: what is in `inputs`, if it was found already.
+
+    Raises what `pipelines.fold_history.rebuild` raises.
+    """
     logging.getLogger().setLevel(logging.ERROR)  # Beam's import warns of what nobody uses here
     try:
         from pipelines.fold_history import RebuildOptions, rebuild  # noqa: PLC0415  # extra `batch`
@@ -46,12 +52,14 @@ def rebuild_shown(
     config = config or DEFAULT_CONFIG
     options = RebuildOptions(
         inputs=inputs,
+        erased=erased,
         output=output,
         config=config,
         as_of=as_of,
         workers=workers or os.cpu_count() or 1,
         runner_args=runner_args,
         gate=(lambda warehouse: _wrong_with(warehouse, config)) if gated else None,
+        history=history,
     )
     with progress_bar("history → warehouse") as show, _watched(options, show):
         return rebuild(options)

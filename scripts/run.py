@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from config.kafka_access import demand_access
 from config.kafka_clients import client_options
 from pipelines.assemble import read_configuration
+from pipelines.command_files import COMMANDS
 from pipelines.launch import RunOptions, RunSummary, run
 from pipelines.processes import RunRefused
 
@@ -28,6 +29,7 @@ def run_files(
     epoch_ms: int = 10_000,
     config: Path = DEFAULT_CONFIG,
     console: Console | None = None,
+    erased: Path | None = None,
 ) -> RunSummary:
     """Check the configuration, run what is new in `inputs`, and show how far it is.
 
@@ -44,6 +46,7 @@ def run_files(
         workers=workers,
         as_of=as_of,
         epoch_ms=epoch_ms,
+        erased=erased,
     )
     with Progress(
         TextColumn("[progress.description]{task.description}"),
@@ -57,7 +60,14 @@ def run_files(
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        return run(options, show)
+        summary = run(options, show)
+    if summary.given:
+        several = "s that this led to were" if summary.given > 1 else " that this led to was"
+        console.print(
+            f"{summary.given:,} command{several} applied as well → {output / COMMANDS}",
+            highlight=False,
+        )
+    return summary
 
 
 def run_kafka(
@@ -111,6 +121,13 @@ def say(summary: RunSummary, output: Path, console: Console) -> None:
     if not summary.generations:
         console.print(f"Nothing new to read; {output / 'warehouse.duckdb'} stands as it was.")
         return
+    if summary.erased:
+        who = "1 person who" if summary.erased == 1 else f"{summary.erased:,} people who"
+        console.print(
+            f"{who} had asked to be forgotten: erased from {output}; the events that were read "
+            "aren't touched",
+            highlight=False,
+        )
     rate = summary.records / summary.seconds if summary.seconds else 0.0
     console.print(
         f"{summary.records:,} records from {len(summary.files)} files in {summary.seconds:.1f} s "

@@ -13,6 +13,7 @@ from typing import Generic
 
 import msgspec
 
+from schemas.erasure import is_orphan
 from schemas.flow import Message, Output, Place, Row, Send, Signal
 from transforms.key_states import KeyStates
 from transforms.operator import Operator, State
@@ -191,6 +192,8 @@ class KeyGroup(Generic[State]):
         for ordinal, output in enumerate(outputs):
             if type(output) is Send:
                 step, to, body = output.step, output.key, output.body
+                if step == "accrue" and is_orphan(to):
+                    continue  # of those who were erased nothing is known from here on
                 event = body.event
                 place = (
                     now,

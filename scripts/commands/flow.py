@@ -82,6 +82,15 @@ def run(
         int | None,
         typer.Option("--host", min=0, help="Which of --addresses this host is, from 0."),
     ] = None,
+    erased: Annotated[
+        Path | None,
+        typer.Option(
+            "--erased",
+            exists=True,
+            dir_okay=False,
+            help="With --input: tombstones.jsonl of an output from which people were erased.",
+        ),
+    ] = None,
 ) -> None:
     """Run events through stitch, accrue, score and decide into a warehouse and trigger files.
 
@@ -98,6 +107,8 @@ def run(
     """
     if kafka == bool(inputs):
         raise typer.BadParameter("give either --input FILE|FOLDER (repeatable) or --kafka")
+    if kafka and erased is not None:
+        raise typer.BadParameter("--erased must come with --input; got --kafka")
     from rich.console import Console  # noqa: PLC0415
 
     from scripts.run import (  # noqa: PLC0415
@@ -126,6 +137,7 @@ def run(
         workers=workers or DEFAULT_WORKERS,
         as_of=as_of,
         config=config or DEFAULT_CONFIG,
+        erased=erased,
     )
     say_run(summary, output, Console(soft_wrap=True))
 

@@ -52,6 +52,16 @@ def rebuild(
             "--gate/--no-gate", help="Publish only what passes the expectations of `validate`."
         ),
     ] = True,
+    erased: Annotated[
+        Path | None,
+        typer.Option(
+            "--erased",
+            exists=True,
+            dir_okay=False,
+            help="tombstones.jsonl of an output from which people were erased; that of a run's own "
+            "output is found.",
+        ),
+    ] = None,
 ) -> None:
     """Fold the whole history again with Beam, to the same tables that a run writes.
 
@@ -71,6 +81,7 @@ def rebuild(
         config=config,
         gated=gate,
         runner_args=context.args,
+        erased=erased,
     )
     for line in summary_lines(summary, output):
         say(line)

@@ -17,6 +17,7 @@ def test_without_variables_development_values_and_a_warning_each() -> None:
     assert [warning.split(" ")[0] for warning in secrets.warnings] == [
         "KIZUNA_PEPPER",
         "KIZUNA_QUARANTINE_KEY",
+        "KIZUNA_ERASURE_KEY",
     ]
     assert load_secrets({"KIZUNA_PEPPER": ""}) == secrets
     Decoder(decode_settings(load_settings().settings, secrets))
@@ -28,7 +29,7 @@ def test_peppers_of_several_versions() -> None:
         ("v2", 32),
         ("v1", 16),
     ]
-    assert len(secrets.warnings) == 1
+    assert len(secrets.warnings) == 2
 
 
 @pytest.mark.parametrize("size", [32, 64])
