@@ -37,7 +37,7 @@ def say(text: str) -> None:
     """A line of result."""
     from rich.console import Console  # noqa: PLC0415
 
-    Console(soft_wrap=True).print(text, highlight=False)
+    Console(soft_wrap=True, emoji=False).print(text, highlight=False)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -1,0 +1,7 @@
+"""`kizuna explain`: where something in a warehouse comes from, back to the events.
+
+Read `questions` (how a warehouse is asked), `links` (the way up from an identifier), then one
+module for each thing that can be explained: `identity`, `member`, `entry`, `trigger`.
+`source_events` finds events in what a run read, `named` turns what a person types into
+identifiers, `show` and `drawing` put it on a terminal.
+"""
