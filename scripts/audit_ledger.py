@@ -18,16 +18,19 @@ class Check(NamedTuple):
 
 
 ISSUED: Final = """
-    SELECT source, event_id, member_id, rule, sum(CASE WHEN debit = 'issued' THEN points
-        ELSE -points END)::BIGINT AS points
-    FROM ledger_entries WHERE 'issued' IN (debit, credit) AND source IS NOT NULL GROUP BY ALL
+    SELECT source, event_id, coalesce(person, member_id) AS member_id, rule,
+        sum(CASE WHEN debit = 'issued' THEN points ELSE -points END)::BIGINT AS points
+    FROM ledger_entries LEFT JOIN accounts ON account = member_id
+    WHERE 'issued' IN (debit, credit) AND source IS NOT NULL GROUP BY ALL
 """
-"""What each event earned a member, corrections included; reversals go another way."""
+"""What each event earned a person, corrections included; reversals go another way."""
 
 MOVES: Final = """
-    SELECT member_id, lot_id, rule, kind, _seq, credit AS account, points FROM ledger_entries
+    SELECT source, event_id, member_id, lot_id, rule, kind, _seq, credit AS account, points
+    FROM ledger_entries
     UNION ALL
-    SELECT member_id, lot_id, rule, kind, _seq, debit, -points FROM ledger_entries
+    SELECT source, event_id, member_id, lot_id, rule, kind, _seq, debit, -points
+    FROM ledger_entries
 """
 """Each entry from the side of both accounts."""
 
@@ -42,8 +45,8 @@ SHOP: Final = (
             WHERE source = 'pos' AND rule = 'base' AND event_id LIKE 'sale-%'
         ), due AS (
             SELECT 'sale-' || b.transaction_id AS event_id, b.household_id,
-                CASE WHEN b.attributable THEN 'm-' || b.household_id END AS member_id,
-                CASE WHEN b.attributable THEN s.points ELSE 0 END AS points
+                b.reads_as AS member_id,
+                CASE WHEN b.reads_as IS NULL THEN 0 ELSE s.points END AS points
             FROM truth_baskets AS b
             LEFT JOIN shop_baskets AS s ON s.basket_id::VARCHAR = b.transaction_id
             WHERE b."real"
@@ -64,10 +67,10 @@ SHOP: Final = (
             SELECT member_id, sum(points) AS points FROM ({ISSUED})
             WHERE source = 'pos' AND rule = 'base' AND event_id LIKE 'sale-%' GROUP BY ALL
         ), due AS (
-            SELECT 'm-' || b.household_id AS member_id, sum(s.points) AS points
+            SELECT b.reads_as AS member_id, sum(s.points) AS points
             FROM truth_baskets AS b
             JOIN shop_baskets AS s ON s.basket_id::VARCHAR = b.transaction_id
-            WHERE b."real" AND b.attributable GROUP BY ALL
+            WHERE b."real" AND b.reads_as IS NOT NULL GROUP BY ALL
         )
         SELECT member_id, due.points AS should_earn, earned.points AS earned
         FROM due FULL JOIN earned USING (member_id)
@@ -104,12 +107,19 @@ LEDGER: Final = (
     ),
     Check(
         "only_known_events_move_points",
-        "an entry with an event behind it names one of the input, and the member whose it was",
+        "an entry with an event behind it names one of the input, and the person whose it was, "
+        "unless all of it was taken back",
         "SELECT count(*) FROM ledger_entries WHERE source IS NOT NULL",
-        """
-        SELECT entry_id, e.source, e.event_id, e.member_id, p.person
-        FROM ledger_entries AS e LEFT JOIN doers AS p USING (source, event_id)
-        WHERE e.source IS NOT NULL AND e.member_id IS DISTINCT FROM p.person
+        f"""
+        WITH moved AS (
+            SELECT source, event_id, member_id, account, sum(points) AS points
+            FROM ({MOVES}) WHERE source IS NOT NULL GROUP BY ALL
+        )
+        SELECT e.source, e.event_id, e.member_id, p.person, e.account, e.points
+        FROM moved AS e LEFT JOIN doers AS p USING (source, event_id)
+        LEFT JOIN accounts AS a ON a.account = e.member_id
+        WHERE coalesce(a.person, e.member_id) IS DISTINCT FROM p.person
+            AND (p.source IS NULL OR e.points <> 0)
         """,
     ),
     Check(
@@ -137,6 +147,16 @@ LEDGER: Final = (
         """,
     ),
     Check(
+        "what_was_transferred_arrived",
+        "points that left a merged account are in the one that goes on, to the point",
+        "SELECT count(*) FROM ledger_entries WHERE 'transferred' IN (debit, credit)",
+        f"""
+        SELECT coalesce(person, member_id) AS person, sum(points) AS points
+        FROM ({MOVES}) AS moved LEFT JOIN accounts ON accounts.account = member_id
+        WHERE moved.account = 'transferred' GROUP BY ALL HAVING sum(points) <> 0
+        """,
+    ),
+    Check(
         "balances_are_their_entries",
         "available, pending and held of a member are the sums of the ledger's entries",
         "SELECT count(*) FROM members",
@@ -150,9 +170,9 @@ LEDGER: Final = (
         SELECT member_id, m.available, f.available AS folded_available, m.pending,
             f.pending AS folded_pending, m.held, f.held AS folded_held
         FROM members AS m FULL JOIN folded AS f USING (member_id)
-        WHERE m.market IS NULL
-            OR (m.available, m.pending, m.held) IS DISTINCT FROM
-                (coalesce(f.available, 0), coalesce(f.pending, 0), coalesce(f.held, 0))
+        WHERE (m.market IS NULL AND NOT starts_with(member_id, 'erased.'))
+            OR (m.market IS NOT NULL AND (m.available, m.pending, m.held) IS DISTINCT FROM
+                (coalesce(f.available, 0), coalesce(f.pending, 0), coalesce(f.held, 0)))
         """,
     ),
     Check(
@@ -166,7 +186,7 @@ LEDGER: Final = (
                 sum(points) OVER (PARTITION BY member_id, account ORDER BY posted_at
                     RANGE UNBOUNDED PRECEDING) AS points
             FROM ({MOVES}) JOIN (SELECT _seq, posted_at FROM ledger_entries) USING (_seq)
-            WHERE account IN ('pending', 'held')
+            WHERE account IN ('pending', 'held') AND NOT starts_with(member_id, 'erased.')
         )
         SELECT DISTINCT * FROM running WHERE points < 0
         """,
@@ -260,8 +280,9 @@ LEDGER: Final = (
         )
         SELECT member_id, f.redeemed, a.redeemed AS captured, f.held, a.held AS open
         FROM folded AS f FULL JOIN asked AS a USING (member_id)
-        WHERE (coalesce(f.redeemed, 0), coalesce(f.held, 0))
-            <> (coalesce(a.redeemed, 0), coalesce(a.held, 0))
+        WHERE NOT starts_with(member_id, 'erased.')
+            AND (coalesce(f.redeemed, 0), coalesce(f.held, 0))
+                <> (coalesce(a.redeemed, 0), coalesce(a.held, 0))
         """,
     ),
     Check(

@@ -9,6 +9,7 @@ from typing import Any, Final
 from scripts.audit_ledger import Check
 
 INTERRUPTING: Final = "('push', 'email', 'sms')"
+GUEST: Final = "member_id LIKE 'guest:%'"
 SENDS: Final = f"""
     SELECT t.*, timezone(coalesce(z.time_zone, 'America/New_York'),
         timezone('UTC', t.decided_at)) AS wall
@@ -24,18 +25,44 @@ MESSAGES: Final = (
         "marketing_has_consent",
         "a marketing message goes out only if the member's last word on this channel and purpose, "
         "as known then, was yes; and it names that word",
-        f"SELECT count(*) FROM sends WHERE purpose = 'marketing' AND channel IN {INTERRUPTING}",
-        """
+        f"SELECT count(*) FROM sends WHERE purpose = 'marketing' AND channel IN {INTERRUPTING} "
+        f"AND NOT {GUEST}",
+        f"""
         SELECT s.trigger_id, s.member_id, s.channel, s.decided_at, s.consent, c.word
         FROM sends AS s LEFT JOIN LATERAL (
-            SELECT arg_max({'granted': c.granted, 'event': c.source || '/' || c.event_id},
+            SELECT arg_max({{'granted': c.granted, 'event': c.source || '/' || c.event_id}},
                 (c.occurred_at, NOT c.granted)) AS word
             FROM consents AS c
             WHERE c.person = s.member_id AND c.channel = s.channel AND c.purpose = s.purpose
                 AND c.received_at <= epoch_ms(s.decided_at)) AS c ON true
-        WHERE s.purpose = 'marketing'
+        WHERE s.purpose = 'marketing' AND NOT {GUEST}
             AND (c.word.granted IS DISTINCT FROM true
                 OR s.consent IS DISTINCT FROM 'opt_in:' || c.word.event)
+        """,
+    ),
+    Check(
+        "guests_have_subscribed",
+        "marketing to somebody who is no member names their subscription, which was known then; "
+        "a guest is one address, and an address one guest",
+        f"SELECT count(*) FROM sends WHERE purpose = 'marketing' AND {GUEST}",
+        f"""
+        WITH said AS (
+            SELECT DISTINCT ON (source, event_id) 'opt_in:' || source || '/' || event_id AS word,
+                address, received_at
+            FROM records WHERE type = 'subscribed' ORDER BY source, event_id, received_at
+        ), named AS (
+            SELECT trigger_id, member_id, address, received_at, decided_at
+            FROM sends LEFT JOIN said ON word = consent
+            WHERE purpose = 'marketing' AND {GUEST}
+        )
+        SELECT trigger_id, member_id, 'no subscription' AS what FROM named
+        WHERE address IS NULL OR received_at > epoch_ms(decided_at)
+        UNION ALL
+        SELECT NULL, member_id, 'two addresses' FROM named
+        GROUP BY ALL HAVING count(DISTINCT address) > 1
+        UNION ALL
+        SELECT NULL, address, 'two guests' FROM named
+        GROUP BY ALL HAVING count(DISTINCT member_id) > 1
         """,
     ),
     Check(
@@ -110,13 +137,22 @@ MESSAGES: Final = (
         "no cart reminder goes to somebody who bought since the cart's last change",
         "SELECT count(*) FROM sends WHERE journey = 'cart_reminder'",
         """
+        WITH changes AS (
+            SELECT event_owners.member_id, known_at, r.occurred_at FROM event_owners
+            JOIN records AS r USING (source, event_id)
+            WHERE event_owners.type IN ('cart_updated', 'checkout_started')
+        ), reminders AS (
+            SELECT trigger_id, s.member_id, decided_at, max(c.occurred_at) AS changed_at
+            FROM sends AS s JOIN changes AS c
+                ON c.member_id = s.member_id AND c.known_at <= s.decided_at
+            WHERE s.journey = 'cart_reminder' GROUP BY ALL
+        )
         SELECT s.trigger_id, s.member_id, s.decided_at, o.event_id
-        FROM sends AS s JOIN journeys AS j USING (entry_id)
+        FROM reminders AS s
         JOIN event_owners AS o ON o.member_id = s.member_id AND o.type IN ('sale', 'order_placed')
             AND o.known_at < s.decided_at
         JOIN records AS r ON r.source = o.source AND r.event_id = o.event_id
-            AND make_timestamp(r.occurred_at * 1000) > j.entered_at
-        WHERE s.journey = 'cart_reminder'
+            AND r.occurred_at > s.changed_at
         """,
     ),
 )

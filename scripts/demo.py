@@ -18,6 +18,7 @@ from rich.console import Console
 
 from pipelines.processes import exclusive
 from scripts import import_completejourney, members_day, traffic
+from scripts.explain.one_chain import one_chain
 from scripts.report import report
 from scripts.run import DEFAULT_CONFIG, run_files
 from scripts.till_mistakes import write_mistakes
@@ -25,7 +26,7 @@ from scripts.traffic.city import OutputExists
 
 SEED: Final = 2017
 RUN_FILES: Final = {"warehouse.duckdb", "warehouse.duckdb.wal", "quarantine.jsonl"}
-RUN_FOLDERS: Final = {"triggers", "journal", "recovery", "commands", "archive"}
+RUN_FOLDERS: Final = {"triggers", "journal", "recovery", "commands", "archive", "erased"}
 LOCK: Final = ".lock"
 EPOCH_MS: Final = 20_000
 """State is saved less often than live: whoever stops a demo starts it again."""
@@ -68,6 +69,8 @@ def demo(
     with progress_bar("one member's day") as progress:
         steps, day = members_day.live_through(output / "run", DEFAULT_CONFIG, workers, progress)
     members_day.tell(console, output / "run", steps)
+    console.rule("[bold]Points, followed to their receipt line")
+    one_chain(console, output / "run")
     console.rule("[bold]Done")
     rate = summary.records / summary.seconds
     console.print(
@@ -126,6 +129,10 @@ be a channel system:
   kizuna consume --triggers {run / "triggers"} --channel push
 ask the warehouse, for example why messages were not sent:
   python -c "import duckdb; {views}"
+ask where something came from: a member, an identifier, an entry, a trigger:
+  kizuna explain member m-1 --output {run}
+check all of it against the input and the truth, and see whom it told apart, case by case:
+  kizuna audit {output}
 change a rule in config/programmes/grocer.yaml or a journey in config/journeys, and run this again
 make other traffic, of any size, and run it; your own events go the same way:
   kizuna generate --members 1000 --days 30 --output city

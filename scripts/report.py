@@ -60,6 +60,11 @@ def report(
             con.execute(
                 "CREATE TEMP TABLE truth AS FROM read_parquet(?)", [str(truth / "events.parquet")]
             )
+            con.execute(
+                "CREATE TEMP TABLE truth_accounts AS SELECT unnest(other_accounts) AS account, "
+                "member_id AS person FROM read_parquet(?)",
+                [str(truth / "people.parquet")],
+            )
             console.print(_shown(con, STITCHING))
         console.print(_beside(_shown(con, ATTRIBUTION), _shown(con, TIERS, CHURN)))
         console.print(_beside(_shown(con, POINTS), _shown(con, LIABILITY)))

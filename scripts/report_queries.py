@@ -17,27 +17,37 @@ class Figure(NamedTuple):
 
 
 STITCHING: Final = Figure(
-    "Stitching against the truth",
+    "Stitching against the truth, by class of event",
     """
     WITH judged AS (
-        SELECT CASE WHEN type IN ('sale', 'return', 'order_placed') THEN 'purchases, returns'
-                    ELSE 'other events' END AS kind,
-               person, decidable, attributable_by, member_id
-        FROM truth LEFT JOIN current_owners USING (source, event_id, type)
+        SELECT CASE WHEN type IN ('sale', 'return') OR type LIKE 'order_%' THEN 'purchase'
+                    WHEN type LIKE 'case_%' OR type = 'contact_logged' THEN 'service'
+                    WHEN type IN ('cart_updated', 'checkout_started') THEN 'cart'
+                    WHEN source = 'profile' OR type = 'subscribed' THEN 'profile'
+                    WHEN source = 'command' THEN 'command' ELSE 'browse' END AS class,
+               t.person, reads_as, decidable, attributable_by,
+               coalesce(a.person, member_id) AS owner
+        FROM truth AS t LEFT JOIN current_owners USING (source, event_id, type)
+        LEFT JOIN truth_accounts AS a ON account = member_id
         WHERE duplicate_of IS NULL
     )
-    SELECT coalesce(kind, 'all events') AS kind, count(*) AS events,
+    SELECT coalesce(class, 'all events') AS class, count(*) AS events,
            count(*) FILTER (NOT decidable) / count(*) AS undecidable_share,
-           count(*) FILTER (decidable AND member_id = person)
-               / nullif(count(*) FILTER (decidable AND member_id IS NOT NULL), 0) AS precision,
-           count(*) FILTER (decidable AND attributable_by IS NOT NULL AND member_id = person)
+           count(*) FILTER (decidable AND owner = person)
+               / nullif(count(*) FILTER (decidable AND owner IS NOT NULL), 0) AS precision,
+           count(*) FILTER (decidable AND attributable_by IS NOT NULL AND owner = person)
                / nullif(count(*) FILTER (decidable AND attributable_by IS NOT NULL
                                          AND person IS NOT NULL), 0) AS recall,
-           count(*) FILTER (member_id IS NOT NULL AND member_id IS DISTINCT FROM person)
-               AS wrong_person
-    FROM judged GROUP BY ROLLUP (judged.kind) ORDER BY judged.kind DESC NULLS LAST
+           count(*) FILTER (owner <> coalesce(person, '') AND owner IS DISTINCT FROM reads_as)
+               AS wrong_person,
+           count(*) FILTER (owner <> coalesce(person, '') AND owner = reads_as) AS misled
+    FROM judged GROUP BY ROLLUP (judged.class)
+    ORDER BY GROUPING(judged.class), list_position(
+        ['purchase', 'profile', 'service', 'command', 'cart', 'browse'], judged.class)
     """,
-    "precision, recall: of decidable events. wrong_person: of all events, undecidable ones too",
+    "precision, recall: of decidable events. wrong_person, misled: of all events; misled carry\n"
+    "  nothing but somebody else's identifier. By case (recycled numbers, shared devices, merged\n"
+    "  accounts and more): kizuna audit",
 )
 
 ATTRIBUTION: Final = Figure(

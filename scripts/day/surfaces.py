@@ -79,6 +79,8 @@ class Surfaces:
             if told.decided_at > at:
                 continue
             if told.action in ("hide", "withdraw"):
+                if told.data.get("everything"):
+                    return None
                 taken_back.add(told.data["withdraws"])
                 continue
             expired = told.action == "show" and told.expires_at and told.expires_at <= at

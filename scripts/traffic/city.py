@@ -1,7 +1,7 @@
-"""A whole city: families of members around their baskets, one after the other.
+"""A whole city: families of members around their baskets, a block of them after the other.
 
 In: a function that gives the n-th household. Out: `events/`, `truth/` and `summary.json` in a
-directory. Promise: the same arguments give the same bytes. Families don't depend on each other
+directory. Promise: the same arguments give the same bytes. Blocks don't depend on each other
 (but for tablets in shops, whose turns are drawn beforehand), so memory holds one of them.
 """
 
@@ -15,18 +15,22 @@ import msgspec
 
 from scripts.traffic import enrolment, returns, rewards, service, strangers, tablets
 from scripts.traffic.baskets import Household, Shelf
-from scripts.traffic.chance import DAY_MS, stream
+from scripts.traffic.chance import DAY_MS, stream, token
 from scripts.traffic.copies import send_again
 from scripts.traffic.digital import EVENTS_A_SESSION, browse
 from scripts.traffic.happenings import Diary
 from scripts.traffic.people import Family, make_family
 from scripts.traffic.reader import Reader
-from scripts.traffic.till import Till
+from scripts.traffic.scenes import play
+from scripts.traffic.stage import Actor, Stage, plain_receipts
+from scripts.traffic.till import Receipt, Till
 from scripts.traffic.truth import Truth
 from scripts.traffic.write import EventFiles
 
 PAIRED: Final = 0.3
 """Share of people who live in a family of two."""
+FAMILIES_A_BLOCK: Final = 24
+"""Those among whom numbers are recycled and devices borrowed: memory holds their events."""
 
 Progress = Callable[[int, int], None]
 
@@ -70,10 +74,18 @@ def build(city: City, output: Path, progress: Progress | None = None) -> dict[st
     pairs = int(city.people * PAIRED / 2)
     groups = [serials[2 * i : 2 * i + 2] for i in range(pairs)]
     groups += [[serial] for serial in serials[2 * pairs :]]
+    flood_cookie = token(stream(city.seed, "flood"))
+    truth.device("cookie", flood_cookie, "shop", [])
+    nobodys = frozenset({*cookies, flood_cookie})
     done = 0
-    for number, group in enumerate(groups):
-        _family(city, number, group, frozenset(cookies), turns, files, truth, counts)
-        done += len(group)
+    for number in range(0, len(groups), FAMILIES_A_BLOCK):
+        block = groups[number : number + FAMILIES_A_BLOCK]
+        homes = [
+            _family(city, number + place, group, turns, truth) for place, group in enumerate(block)
+        ]
+        _scenes(city, number, block, homes, flood_cookie, truth)
+        _write(homes, nobodys, files, truth, counts)
+        done += sum(map(len, block))
         if progress is not None:
             progress(done, city.people)
     truth.close()
@@ -94,16 +106,18 @@ def write_summary(output: Path, summary: dict[str, Any]) -> None:
     (output / "summary.json").write_bytes(encoded + b"\n")
 
 
+class Home(msgspec.Struct, kw_only=True):
+    """A family and what it did."""
+
+    family: Family
+    diary: Diary
+    receipts: list[Receipt]
+
+
 def _family(
-    city: City,
-    number: int,
-    serials: list[int],
-    shop_cookies: frozenset[str],
-    turns: tablets.Turns,
-    files: EventFiles,
-    truth: Truth,
-    counts: Counter[str],
-) -> None:
+    city: City, number: int, serials: list[int], turns: tablets.Turns, truth: Truth
+) -> Home:
+    """What a family does in the ordinary course of things."""
     rng = stream(city.seed, "family", number)
     family = make_family(rng, number, [city.household(n) for n in serials], serials)
     diary = Diary(number)
@@ -118,17 +132,71 @@ def _family(
         own = [receipt for receipt in receipts if receipt.person is person]
         rewards.redeem(rng, diary, person, own, city.end)
         tablets.use(rng, diary, city.shelf, person, turns.get(serial, []))
-    visitors = strangers.visit(
-        rng, diary, city.shelf, city.start, city.end, city.strangers_a_member * len(serials)
-    )
+    with diary.playing("stranger"):
+        visitors = strangers.visit(
+            rng, diary, city.shelf, city.start, city.end, city.strangers_a_member * len(serials)
+        )
     for cookie in visitors:
         truth.device("cookie", cookie, "stranger", [])
     sessions = _sessions(city, family, len(diary.happenings))
     browse(rng, diary, family, receipts, city.shelf, city.end, sessions)
-    send_again(rng, diary, family.people)
-    truth.family(family)
-    reader = Reader(diary.happenings, shop_cookies)
-    for happening in diary.happenings:
+    return Home(family=family, diary=diary, receipts=receipts)
+
+
+def _scenes(
+    city: City,
+    number: int,
+    block: list[list[int]],
+    homes: list[Home],
+    flood_cookie: str,
+    truth: Truth,
+) -> None:
+    """What goes wrong with identifiers among the families of a block."""
+    actors = []
+    for home, serials in zip(homes, block, strict=True):
+        plain = plain_receipts(home.family, home.receipts, home.diary)
+        for person, serial in zip(home.family.people, serials, strict=True):
+            actors.append(
+                Actor(
+                    person=person,
+                    serial=serial,
+                    family=home.family,
+                    diary=home.diary,
+                    receipts=[receipt for receipt in plain if receipt.person is person],
+                )
+            )
+    rng = stream(city.seed, "scenes", number)
+    play(
+        Stage(
+            rng,
+            actors,
+            city.shelf,
+            city.start,
+            city.end,
+            city.people,
+            flood_cookie,
+            truth.device,
+        )
+    )
+    for home in homes:
+        cast = {actor.member_id for actor in actors if actor.cast}
+        others = [one for one in home.family.people if one.member_id not in cast]
+        send_again(rng, home.diary, others)
+
+
+def _write(
+    homes: list[Home],
+    nobodys: frozenset[str],
+    files: EventFiles,
+    truth: Truth,
+    counts: Counter[str],
+) -> None:
+    """Read a block's log as a perfect reader would, and write both."""
+    for home in homes:
+        truth.family(home.family)
+    happenings = [happening for home in homes for happening in home.diary.happenings]
+    reader = Reader(happenings, nobodys)
+    for happening in happenings:
         verdict = reader.judge(happening)
         files.add(happening.sent)
         truth.event(happening, verdict)
@@ -138,6 +206,7 @@ def _family(
         counts["copies"] += happening.copy
         counts["undecidable"] += not verdict.decidable
         counts[f"why {verdict.why}"] += 1
+        counts[f"case {happening.case}"] += 1
         if happening.sent.type == "sale" and not happening.copy:
             counts["sales"] += 1
             counts["sales attributable"] += verdict.decidable
@@ -166,10 +235,10 @@ def _count(counts: Counter[str], type: str, source: str) -> None:
 
 def _shares(counts: Counter[str]) -> dict[str, Any]:
     """The counters, grouped for the summary."""
-    grouped: dict[str, Any] = {"by_type": {}, "by_source": {}, "by_why": {}}
+    grouped: dict[str, Any] = {"by_type": {}, "by_source": {}, "by_why": {}, "by_case": {}}
     for name, number in sorted(counts.items()):
         kind, _, rest = name.partition(" ")
-        if kind in ("type", "source", "why"):
+        if kind in ("type", "source", "why", "case"):
             grouped[f"by_{kind}"][rest] = number
         else:
             grouped[name.replace(" ", "_")] = number

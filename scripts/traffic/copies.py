@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from scripts.traffic.cases import PLAIN
 from scripts.traffic.chance import HOUR_MS, between
 from scripts.traffic.happenings import Diary, Happening
 from scripts.traffic.people import Person, typed_phone
@@ -35,8 +36,10 @@ def send_again(rng: Random, diary: Diary, people: list[Person]) -> None:
         identifiers = sent.identifiers
         person = by_id.get(happening.person or "")
         carded = sent.type == "sale" and "card" in identifiers
-        if carded and person is not None and rng.random() < OTHER_IDENTIFIERS:
+        others = carded and person is not None and rng.random() < OTHER_IDENTIFIERS
+        if others and person is not None and happening.case in (PLAIN, "late_upload"):
             identifiers = {"phone": typed_phone(rng, person.phone)}
+            happening.case = "other_identifiers"
         diary.happenings.append(
             Happening(
                 sent=msgspec.structs.replace(
@@ -45,5 +48,6 @@ def send_again(rng: Random, diary: Diary, people: list[Person]) -> None:
                 person=happening.person,
                 household_id=happening.household_id,
                 copy=True,
+                case=happening.case,
             )
         )

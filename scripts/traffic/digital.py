@@ -83,8 +83,9 @@ def browse(
         using = Using(rng, diary, family, screen, shelf, end)
         if device.namespace == "cookie" and len(device.owners) == 1 and rng.random() < 0.25:
             using.join(device.owners[0])
-        for visit in sorted(plans[i], key=lambda visit: visit.at):
-            using.take(visit)
+        with diary.playing("family_device" if len(device.owners) > 1 else diary.case):
+            for visit in sorted(plans[i], key=lambda visit: visit.at):
+                using.take(visit)
 
 
 def _moments(rng: Random, person: Person, sessions: int, end: int) -> Iterator[int]:
@@ -199,16 +200,17 @@ class Using:
         self.at += between(rng, 4 * SECOND_MS, 75 * SECOND_MS)
         if self.at < self.end:
             delay_ms = self.delay_ms + between(rng, 80, 1_500)
-            self.diary.add(
-                self.screen.source,
-                type,
-                self.at,
-                delay_ms,
-                identifiers,
-                payload,
-                person.member_id,
-                self.session,
-            )
+            with self.diary.playing("late_upload" if self.delay_ms else self.diary.case):
+                self.diary.add(
+                    self.screen.source,
+                    type,
+                    self.at,
+                    delay_ms,
+                    identifiers,
+                    payload,
+                    person.member_id,
+                    self.session,
+                )
 
     def _sign_in(self, place: int) -> None:
         rng, person = self.rng, self.family.people[place]

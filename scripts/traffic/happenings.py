@@ -5,9 +5,13 @@ city's web shop in the same pages of the simulation) did. `Sent` is what goes in
 the rest of a `Happening` goes into the truth and is never sent.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
+
+from scripts.traffic.cases import PLAIN
 
 MARKET: Final = "us"
 SIMULATED: Final = {"simulated": "yes"}
@@ -35,6 +39,8 @@ class Happening(msgspec.Struct, kw_only=True, gc=False):
     household_id: str = ""
     copy: bool = False
     """The same event sent again; the first one counts."""
+    case: str = PLAIN
+    """Which difficulty it shows, of `cases.CASES`."""
 
     @property
     def simulated(self) -> bool:
@@ -42,10 +48,11 @@ class Happening(msgspec.Struct, kw_only=True, gc=False):
 
 
 class Diary:
-    """What one family did, in any order; gives out event ids."""
+    """What one family did, in any order; gives out event ids. `case`: of what is added now."""
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.case = PLAIN
         self.happenings: list[Happening] = []
         self._ids = 0
 
@@ -80,6 +87,14 @@ class Diary:
                 payload=payload,
             ),
             person=person,
+            case=self.case,
         )
         self.happenings.append(happening)
         return happening
+
+    @contextmanager
+    def playing(self, case: str) -> Iterator[None]:
+        """Whatever is added meanwhile shows this case."""
+        before, self.case = self.case, case
+        yield
+        self.case = before

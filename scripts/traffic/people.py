@@ -79,6 +79,8 @@ class Person(msgspec.Struct, kw_only=True):
     time_zone: str
     locale: str
     preferred_channel: str
+    other_accounts: list[str] = []
+    """Member ids of accounts that are merged into this one later."""
     enrolled_at: int = 0
     first_known_by: str = ""
     """What receipts before a late enrolment carry: email or payment_token; "": enrolled first."""

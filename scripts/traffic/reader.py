@@ -1,45 +1,59 @@
 """The perfect reader: which events can be attributed by the documented rule, and to whom.
 
-In: all happenings of one family, with what each really was. Out: a `Verdict` for each. The
-rule (`docs/data.md`) is fixed here, before any stitching runs, from the log alone: who really
-did it (`person`) is only compared with the answer at the end.
+In: all happenings of a block, with what each really was. Out: a `Verdict` for each. The rule
+(`docs/data.md`) is fixed here, before any stitching runs, from the log alone: who really did it
+(`person`) is only compared with the answer at the end. It shares nothing with `transforms.stitch`:
+that one learns link by link, in the order of arrival; this one has the whole log in front of it.
 
 The rule in short: an event belongs to the owner, at the time it occurred, of the strongest
 identifier that it carries. An identifier is owned from the first event that carries it
-together with a stronger one; a device until its sign-out or the next sign-in. Where there is
-no owner yet, a purchase waits 14 days for one and everything else 24 hours. Means of payment
-that two members use, devices in shops and events without identifiers are nobody's.
+together with a stronger one; a device until its sign-out or the next sign-in, anything else by
+all it was seen with, which must be one person. Where there is no owner yet, a purchase waits 14
+days for one and everything else 24 hours. Devices in shops and events without identifiers are
+nobody's; a link that was revoked never was; accounts that were merged are one person.
 """
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
 
 from schemas.events import EVENT_TYPES
+from scripts.traffic.cases import MISLEADING
 from scripts.traffic.chance import DAY_MS
 from scripts.traffic.happenings import Happening, Sent
 from scripts.traffic.people import plain_phone
 
 PURCHASE_WAITS_MS: Final = 14 * DAY_MS
+LATE_MS: Final = 3 * DAY_MS
+"""How much later the link of a purchase may become known that was made in time."""
 BROWSING_WAITS_MS: Final = DAY_MS
+RECEIPT_WAITS_MS: Final = 14 * DAY_MS
 LADDER: Final = {
     "receipt": 0,
-    "cookie": 1,
-    "device_id": 1,
     "push_token": 1,
-    "payment_token": 2,
-    "phone": 3,
-    "email": 4,
-    "card": 5,
-    "member_id": 6,
+    "cookie": 2,
+    "device_id": 3,
+    "payment_token": 4,
+    "phone": 5,
+    "email": 6,
+    "card": 7,
+    "login": 8,
+    "member_id": 9,
 }
+RUNG: Final = {**LADDER, "push_token": 3, "cookie": 3, "login": 7}
+"""Namespaces of one rung say nothing about each other."""
+DEVICE: Final = RUNG["cookie"]
 COMPARED: Final[dict[str, Callable[[str], str]]] = {
     "email": lambda email: email.strip().lower(),
     "phone": plain_phone,
 }
+NOBODY: Final = frozenset(
+    {"", "null", "none", "undefined", "anonymous", "guest", "unknown", "-1", "0000", "0000000000"}
+)
+"""Values that identify nobody, as people, tills and web pages write them."""
 WHY: Final = {
     "own_id": "it carries the member's id or card",
     "linked_before": "its identifier had an owner when it occurred",
@@ -48,18 +62,29 @@ WHY: Final = {
     "nobody": "a stranger's, and nothing says otherwise",
     "not_linked": "its identifier never got an owner in time",
     "shared_device": "on a device that dozens of people use",
-    "no_identifier": "it carries none",
-    "ambiguous_token": "paid by a means that two members use",
+    "no_identifier": "it carries none, or only one that is nobody's",
+    "two_owners": "its identifier was seen with two members",
     "other_person_session": "somebody else is signed in on the device",
+    "names_another": "it carries an identifier of somebody else, and nothing else says whose it is",
 }
-"""Every reason in the truth; the last five, and `nobody`, name no member."""
+"""Every reason in the truth; those from `nobody` on name no member, or a wrong one."""
 UNDECIDABLE: Final = frozenset(
-    {"not_linked", "shared_device", "no_identifier", "ambiguous_token", "other_person_session"}
+    {
+        "not_linked",
+        "shared_device",
+        "no_identifier",
+        "two_owners",
+        "other_person_session",
+        "names_another",
+    }
 )
+
+Identifier = tuple[str, str]
+"""Namespace and value."""
 
 
 class Verdict(msgspec.Struct, gc=False):
-    """`member_id`: whom the rule names; `by`: when the log says so, ms UTC."""
+    """`member_id`: the person whom the rule names; `by`: when the log says so, ms UTC."""
 
     decidable: bool
     why: str
@@ -67,20 +92,30 @@ class Verdict(msgspec.Struct, gc=False):
     by: int | None = None
 
 
-class Owned(msgspec.Struct, gc=False):
-    """From `occurred_at` on (known when it was received) an identifier is `member_id`'s."""
+class Link(msgspec.Struct, gc=False):
+    """From `occurred_at` on (known when it was received) an identifier is `owner`'s; None: of
+    nobody, after a sign-out."""
 
     occurred_at: int
     received_at: int
-    member_id: str | None
+    owner: Identifier | None
+
+
+class Revoked(msgspec.Struct, gc=False):
+    """What was seen of `owner` before `at` doesn't count any more (known at `known_at`)."""
+
+    at: int
+    known_at: int
+    owner: Identifier
 
 
 def identifiers_of(sent: Sent) -> list[tuple[int, str, str]]:
-    """(rung, namespace, value) of an event, weakest first, as they compare; receipts included."""
+    """(rank, namespace, value) of an event, weakest first, as they compare; receipts included."""
     found = []
     for namespace, value in sent.identifiers.items():
-        compared = COMPARED.get(namespace, str)(value)
-        found.append((LADDER[namespace], namespace, compared))
+        if value not in NOBODY:
+            compared = COMPARED[namespace](value) if namespace in COMPARED else value
+            found.append((LADDER[namespace], namespace, compared))
     receipt = sent.payload.get("transaction_id") or sent.payload.get("order_id")
     if receipt:
         found.append((LADDER["receipt"], "receipt", receipt))
@@ -89,109 +124,176 @@ def identifiers_of(sent: Sent) -> list[tuple[int, str, str]]:
 
 
 class Reader:
-    """Reads a family's happenings twice: who owned what from when on, then whose each one is."""
+    """Reads a block's happenings twice: who owned what from when on, then whose each one is."""
 
-    def __init__(self, happenings: list[Happening], shop_cookies: frozenset[str]) -> None:
+    def __init__(self, happenings: Iterable[Happening], shop_cookies: frozenset[str]) -> None:
         self._shop_cookies = shop_cookies
-        self._owned: dict[tuple[str, str], list[Owned]] = defaultdict(list)
-        self._sales: dict[str, Happening] = {}
+        self._links: dict[Identifier, list[Link]] = defaultdict(list)
+        self._revoked: dict[Identifier, list[Revoked]] = defaultdict(list)
+        self._sales: dict[str, Sent] = {}
+        self._joined: dict[str, str] = {}
+        """Account → the one it was merged into."""
         first_ones = [h for h in happenings if not h.copy]
         first_ones.sort(key=lambda h: (h.sent.occurred_at, h.sent.received_at))
         for happening in first_ones:
-            self._learn(happening)
+            if happening.sent.type == "unlink":
+                self._revoke(happening.sent)
+        for happening in first_ones:
+            self._learn(happening.sent)
         self._since = {
-            key: [owned.occurred_at for owned in known] for key, known in self._owned.items()
+            key: [link.occurred_at for link in links] for key, links in self._links.items()
         }
 
-    def _learn(self, happening: Happening) -> None:
+    def _revoke(self, sent: Sent) -> None:
+        """Note that an identifier isn't somebody's any more, whatever was seen before."""
+        ((_, namespace, value),) = identifiers_of(sent)
+        owner_namespace, _, owner = sent.payload["owner"].partition(":")
+        revoked = Revoked(sent.occurred_at, sent.received_at, (owner_namespace, owner))
+        self._revoked[namespace, value].append(revoked)
+
+    def _learn(self, sent: Sent) -> None:
         """Note what the event says about owners."""
-        sent = happening.sent
+        if sent.type == "account_merged":
+            self._joined[sent.payload["loser"]] = sent.payload["winner"]
         carried = identifiers_of(sent)
-        if sent.type == "sale":
-            self._sales[sent.payload["transaction_id"]] = happening
+        if sent.type in ("sale", "order_placed"):
+            self._sales[carried[0][2]] = sent
         if not carried:
             return
-        rung, namespace, value = carried[-1]
-        if namespace == "member_id":
-            owner: str | None = value
-        else:
-            known = self._owned.get((namespace, value))
-            owner = known[-1].member_id if known else None
+        _, namespace, value = carried[-1]
         signs_out = sent.type == "signed_out"
-        for weaker, name, other in carried:
-            if weaker == LADDER["receipt"] or other in self._shop_cookies:
+        for _, name, other in carried:
+            if name == "receipt" or other in self._shop_cookies:
                 continue
-            if signs_out and weaker == LADDER["cookie"]:
+            if signs_out and RUNG[name] == DEVICE:
                 # The sign-out itself is still the session's.
-                ends = Owned(sent.occurred_at + 1, sent.received_at, None)
-                self._owned[name, other].append(ends)
-            elif weaker < rung:
-                begins = Owned(sent.occurred_at, sent.received_at, owner)
-                self._owned[name, other].append(begins)
+                ends = Link(sent.occurred_at + 1, sent.received_at, None)
+                self._links[name, other].append(ends)
+            elif RUNG[name] < RUNG[namespace]:
+                self._begin((name, other), sent, (namespace, value))
+
+    def _begin(self, identifier: Identifier, sent: Sent, owner: Identifier) -> None:
+        """A link; of a device each one counts, of anything else one that says something new."""
+        links = self._links[identifier]
+        once = RUNG[identifier[0]] != DEVICE and identifier not in self._revoked
+        if not once or all(
+            link.owner != owner or link.received_at > sent.received_at for link in links
+        ):
+            links.append(Link(sent.occurred_at, sent.received_at, owner))
 
     def judge(self, happening: Happening) -> Verdict:
         """Whose it is by the rule; decidable if that is right, and could be told at all."""
-        verdict = self._read(happening)
+        verdict = self._read(happening.sent)
         if verdict.member_id == happening.person:
-            if verdict.member_id is None and verdict.why not in ("shared_device",):
-                return Verdict(True, "nobody", None, None)
+            if verdict.member_id is None and verdict.why != "shared_device":
+                return Verdict(True, "nobody")
             return verdict
         if verdict.member_id is None:
             return verdict
-        assert not EVENT_TYPES[happening.sent.type].money, happening
-        return Verdict(False, "other_person_session")
+        if EVENT_TYPES[happening.sent.type].money:
+            assert happening.case in MISLEADING, happening
+            return Verdict(False, "names_another", verdict.member_id, verdict.by)
+        return Verdict(False, "other_person_session", verdict.member_id, verdict.by)
 
-    def _read(self, happening: Happening) -> Verdict:
-        sent = happening.sent
+    def _read(self, sent: Sent) -> Verdict:
         carried = identifiers_of(sent)
-        if not carried:
+        if not carried or sent.type == "unlink":
             return Verdict(False, "no_identifier")
-        _, namespace, value = carried[-1]
+        namespace, value = carried[-1][1:]
+        if sent.type == "return":
+            found = self._by_sale(sent)
+            if found is not None:
+                return found
         if namespace == "member_id":
-            return Verdict(True, "own_id", value, sent.received_at)
+            return Verdict(True, "own_id", self._person(value), sent.received_at)
         if namespace == "receipt":
-            return self._by_sale(sent, value)
+            return Verdict(False, "no_identifier")
         if value in self._shop_cookies:
             return Verdict(False, "shared_device")
-        if namespace == "payment_token" and self._two_members(value):
-            return Verdict(False, "ambiguous_token")
-        found = self._owner(namespace, value, sent)
+        found = self._owner((namespace, value), sent)
         if namespace == "card" and found.decidable:
             found.why = "own_id"
         return found
 
-    def _two_members(self, payment_token: str) -> bool:
-        known = self._owned.get(("payment_token", payment_token), ())
-        return len({owned.member_id for owned in known}) > 1
-
-    def _owner(self, namespace: str, value: str, sent: Sent) -> Verdict:
-        """The owner as of then, or the first one afterwards if that came within the window."""
-        known = self._owned.get((namespace, value))
-        if not known:
-            return Verdict(False, "not_linked")
-        place = bisect_right(self._since[namespace, value], sent.occurred_at)
-        if place and known[place - 1].member_id is not None:
-            owned = known[place - 1]
-            by = max(sent.received_at, owned.received_at)
-            return Verdict(True, "linked_before", owned.member_id, by)
-        money = EVENT_TYPES[sent.type].money
-        if money and LADDER[namespace] == LADDER["cookie"]:
-            return Verdict(False, "not_linked")
-        waits = PURCHASE_WAITS_MS if money else BROWSING_WAITS_MS
-        for owned in known[place:]:
-            if owned.member_id is not None:
-                if owned.received_at - sent.occurred_at > waits:
-                    break
-                by = max(sent.received_at, owned.received_at)
-                return Verdict(True, "linked_within_window", owned.member_id, by)
-        return Verdict(False, "not_linked")
-
-    def _by_sale(self, sent: Sent, receipt: str) -> Verdict:
-        """A sale that carries nothing is nobody's; a return is whoever's its sale is."""
-        sale = self._sales.get(receipt)
-        if sent.type == "sale" or sale is None:
-            return Verdict(False, "no_identifier")
+    def _by_sale(self, sent: Sent) -> Verdict | None:
+        """A return is whoever's its sale is; None: of a sale that nobody saw."""
+        sale = self._sales.get(sent.payload.get("transaction_id", ""))
+        if sale is None or sale.received_at - sent.received_at > RECEIPT_WAITS_MS:
+            return None
         verdict = self._read(sale)
         if not verdict.decidable or verdict.by is None:
             return verdict
         return Verdict(True, "receipt", verdict.member_id, max(sent.received_at, verdict.by))
+
+    def _person(self, account: str) -> str:
+        """The account that goes on for this one, after all merges of the log."""
+        while account in self._joined:
+            account = self._joined[account]
+        return account
+
+    def _owner(self, identifier: Identifier, sent: Sent) -> Verdict:
+        """The owner as of then, or who came first afterwards if that was within the window."""
+        if identifier[0] == "member_id":
+            return Verdict(True, "linked_before", self._person(identifier[1]), sent.received_at)
+        links = self._links.get(identifier, [])
+        place = bisect_right(self._since.get(identifier, ()), sent.occurred_at)
+        device = RUNG[identifier[0]] == DEVICE
+        money = EVENT_TYPES[sent.type].money
+        said_late = max((r.known_at for r in self._revocations(identifier, sent, money)), default=0)
+        before = links[max(0, place - 1) : place] if device else links[:place]
+        before = [link for link in before if self._counts(identifier, link, sent, money)]
+        if before:
+            return self._together(before, sent, "linked_before", said_late)
+        if money and device:
+            return Verdict(False, "not_linked")
+        until = sent.occurred_at + (PURCHASE_WAITS_MS if money else BROWSING_WAITS_MS)
+        end = bisect_right(self._since.get(identifier, ()), until)
+        after = [link for link in links[place:end] if self._counts(identifier, link, sent, money)]
+        if device and after:
+            # A sign-out in between ends the wait: what follows is another session.
+            first = next(
+                link for link in links[place:end] if link.owner is None or link is after[0]
+            )
+            after = [first] if first is after[0] else []
+        if not after:
+            return Verdict(False, "not_linked")
+        return self._together(after, sent, "linked_within_window", said_late)
+
+    def _counts(self, identifier: Identifier, link: Link, sent: Sent, money: bool) -> bool:
+        """It names somebody, was made and known in time, and nobody revoked it since."""
+        if link.owner is None:
+            return False
+        known = link.received_at - sent.occurred_at
+        if known > (PURCHASE_WAITS_MS + LATE_MS if money else BROWSING_WAITS_MS):
+            return False
+        return not any(
+            revoked.owner == link.owner and link.occurred_at < revoked.at
+            for revoked in self._revocations(identifier, sent, money)
+        )
+
+    def _revocations(self, identifier: Identifier, sent: Sent, money: bool) -> list[Revoked]:
+        """Those that concern an event: made before it, or while a purchase may still change."""
+        return [
+            revoked
+            for revoked in self._revoked.get(identifier, ())
+            if revoked.at <= sent.occurred_at
+            or (money and revoked.known_at - sent.occurred_at <= PURCHASE_WAITS_MS + LATE_MS)
+        ]
+
+    def _together(self, links: list[Link], sent: Sent, why: str, said_late: int) -> Verdict:
+        """All that an identifier was seen with must be one person."""
+        found: dict[str, int] = {}
+        whys = {why}
+        for owner in dict.fromkeys(link.owner for link in links if link.owner is not None):
+            known_at = min(link.received_at for link in links if link.owner == owner)
+            verdict = self._owner(owner, sent)
+            if verdict.member_id is None or verdict.by is None:
+                return verdict
+            whys.add(verdict.why)
+            by = max(known_at, verdict.by, sent.received_at, said_late)
+            found[verdict.member_id] = max(found.get(verdict.member_id, 0), by)
+        if len(found) > 1:
+            return Verdict(False, "two_owners")
+        ((member_id, by),) = found.items()
+        waited = "linked_within_window" in whys
+        return Verdict(True, "linked_within_window" if waited else "linked_before", member_id, by)

@@ -60,4 +60,5 @@ def use(
         for type, payload, identifiers in acts:
             at += between(rng, 5 * SECOND_MS, 60 * SECOND_MS)
             delay = between(rng, 80, 1_500)
-            diary.add("web", type, at, delay, identifiers, payload, person.member_id, context)
+            with diary.playing("shop_tablet"):
+                diary.add("web", type, at, delay, identifiers, payload, person.member_id, context)

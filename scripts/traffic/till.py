@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from scripts.traffic.baskets import Basket
+from scripts.traffic.cases import PLAIN
 from scripts.traffic.chance import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, between, pick, token
 from scripts.traffic.happenings import MARKET, SIMULATED, Diary, Happening, Sent
 from scripts.traffic.people import Family, Person, typed_email, typed_phone
@@ -91,6 +92,7 @@ class Till:
             ),
             person=person.member_id,
             household_id=basket.household_id,
+            case=_case(by, late, at < person.enrolled_at),
         )
         self.diary.happenings.append(happening)
         return Receipt(basket=basket, person=person, happening=happening, by=by, late=late)
@@ -145,6 +147,14 @@ class Till:
             if draw < VERY_LATE + LATE:
                 return int(HOUR_MS * 72 ** rng.random()) + between(rng, 0, MINUTE_MS), True
         return between(rng, SECOND_MS, 30 * SECOND_MS), False
+
+
+def _case(by: str, late: bool, before_joining: bool) -> str:
+    if before_joining:
+        return "guest_joins"
+    if by == "shared_token":
+        return "family_token"
+    return "late_upload" if late else PLAIN
 
 
 def _tenders(basket: Basket, method: str) -> list[dict[str, object]]:

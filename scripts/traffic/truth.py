@@ -31,6 +31,8 @@ SCHEMAS: Final = {
             ("attributable_by", TIME),
             ("duplicate_of", TEXT),
             ("simulated", pa.bool_()),
+            ("case", TEXT),
+            ("reads_as", TEXT),
         ]
     ),
     "baskets": pa.schema(
@@ -43,6 +45,7 @@ SCHEMAS: Final = {
             ("why", TEXT),
             ("attributable_by", TIME),
             ("real", pa.bool_()),
+            ("reads_as", TEXT),
         ]
     ),
     "people": pa.schema(
@@ -58,6 +61,7 @@ SCHEMAS: Final = {
             ("payment_tokens", pa.list_(TEXT)),
             ("time_zone", TEXT),
             ("real", pa.bool_()),
+            ("other_accounts", pa.list_(TEXT)),
         ]
     ),
     "devices": pa.schema(
@@ -122,6 +126,8 @@ class Truth:
             verdict.by,
             sent.event_id if happening.copy else None,
             happening.simulated,
+            happening.case,
+            verdict.member_id,
         )
         if sent.type == "sale" and not happening.copy:
             self._tables["baskets"].add(
@@ -133,6 +139,7 @@ class Truth:
                 verdict.why,
                 verdict.by,
                 not happening.simulated,
+                verdict.member_id,
             )
 
     def family(self, family: Family) -> None:
@@ -150,6 +157,7 @@ class Truth:
                 tokens,
                 person.time_zone,
                 person.household.real,
+                person.other_accounts,
             )
         for device in family.devices:
             members = [family.people[place].member_id for place in device.owners]

@@ -10,9 +10,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.launch import RunOptions, run
-from scripts.audit import CONFIG, NothingToAudit, audit, find_city, find_run, main, said
+from scripts.audit import NothingToAudit, audit, find_city, find_run, main, said
 from scripts.import_completejourney import import_completejourney
+from scripts.run import run_files
 
 HOUSEHOLDS = 120
 OF_THE_TRAFFIC = "few_events_are_undecidable"
@@ -24,8 +24,7 @@ def audited_run(tmp_path_factory):
     """(output, city) of one run."""
     folder = tmp_path_factory.mktemp("audit")
     import_completejourney(folder / "city", households=HOUSEHOLDS)
-    options = RunOptions(inputs=[folder / "city" / "events"], output=folder / "out", config=CONFIG)
-    run(options)
+    run_files([folder / "city" / "events"], folder / "out")
     return folder / "out", folder / "city"
 
 
@@ -40,7 +39,8 @@ def test_every_promise_holds(findings):
 
 
 def test_every_check_had_something_to_look_at(findings):
-    assert [name for name, one in findings.items() if not one.looked_at] == []
+    without = {name for name, one in findings.items() if not one.looked_at}
+    assert without == {"the_erased_are_gone"}  # see test_audit_erased
     assert findings["base_points_of_households"].looked_at == HOUSEHOLDS
     assert findings["base_points_of_real_baskets"].looked_at > 5_000
     assert findings["marketing_has_consent"].looked_at > 100
@@ -80,13 +80,18 @@ DAMAGE = {
     "no_line_is_lost": "DELETE FROM identity_notices",
     "marketing_has_consent": "UPDATE triggers SET decided_at = decided_at - INTERVAL 90 DAY "
     "WHERE journey = 'welcome' AND action = 'send'",
+    "guests_have_subscribed": "UPDATE triggers SET consent = 'opt_in:web/w0' "
+    "WHERE member_id LIKE 'guest:%'",
+    "what_was_transferred_arrived": "DELETE FROM ledger_entries WHERE kind = 'transfer_in'",
+    "nobody_is_two_people": "INSERT INTO event_owners SELECT * REPLACE ('m-0' AS member_id) "
+    "FROM event_owners WHERE type = 'cart_updated' AND member_id IS NOT NULL LIMIT 1",
     "a_trigger_is_one_message": "UPDATE triggers SET trigger_id = 'the same' WHERE journey = "
     "'win_back' AND action = 'show'",
     "triggers_have_their_decision": "DELETE FROM decisions WHERE outcome = 'sent'",
     "one_end_for_a_candidate": "INSERT INTO decisions SELECT * FROM decisions "
     "WHERE outcome = 'sent' AND channel = 'email'",
-    "just_bought_is_not_advertised": "UPDATE journeys SET entered_at = entered_at "
-    "- INTERVAL 300 DAY WHERE journey = 'cart_reminder'",
+    "just_bought_is_not_advertised": "UPDATE event_owners SET known_at = known_at "
+    "- INTERVAL 300 DAY WHERE type = 'sale'",
     "cap_marketing_day": "UPDATE triggers SET decided_at = TIMESTAMP '2017-05-05 09:00:00' "
     "WHERE purpose = 'marketing' AND action = 'send'",
     "cap_push_day": "UPDATE triggers SET decided_at = TIMESTAMP '2017-05-05 09:00:00' "

@@ -36,12 +36,15 @@ def write_truth(directory: Path) -> None:
         ("web", "w-3", "page_viewed", NOBODY, True, None, None),
     ]
     names = ["source", "event_id", "type", "person", "decidable", "attributable_by"]
-    columns = zip([*names, "duplicate_of"], zip(*rows, strict=True), strict=True)
+    columns = dict(zip([*names, "duplicate_of"], zip(*rows, strict=True), strict=True))
+    columns["reads_as"] = columns["person"]
     directory.mkdir()
     pq.write_table(
-        pa.table({name: pa.array(list(values)) for name, values in columns}),
+        pa.table({name: pa.array(list(values)) for name, values in columns.items()}),
         directory / "events.parquet",
     )
+    people = {"member_id": ["ana", "ben"], "other_accounts": [[], ["ben-too"]]}
+    pq.write_table(pa.table(people), directory / "people.parquet")
 
 
 @pytest.fixture
@@ -67,9 +70,9 @@ def cells(text: str, *wanted: str) -> bool:
     "wanted",
     [
         ("1,234", "events", "in", "2.0", "s", "617", "events", "per", "second"),
-        ("purchases,", "returns", "5", "20.00%", "100.00%", "100.00%", "0"),
-        ("other", "events", "3", "0.00%", "0.00%", "0.00%", "1"),
-        ("all", "events", "8", "12.50%", "75.00%", "60.00%", "1"),
+        ("purchase", "5", "20.00%", "100.00%", "100.00%", "0", "0"),
+        ("browse", "3", "0.00%", "0.00%", "0.00%", "1", "0"),
+        ("all", "events", "8", "12.50%", "75.00%", "60.00%", "1", "0"),
         ("issued", "180", "100.00%"),
         ("pending", "30", "16.67%"),
         ("available", "40", "22.22%"),
@@ -131,6 +134,7 @@ def test_an_empty_warehouse_is_reported_too(figure: Figure, tmp_path: Path) -> N
     write_truth(tmp_path / "truth")
     con = duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True)
     con.execute(f"CREATE TEMP VIEW truth AS FROM '{tmp_path / 'truth' / 'events.parquet'}'")
+    con.execute("CREATE TEMP TABLE truth_accounts (account VARCHAR, person VARCHAR)")
     assert ask(con, figure).columns
     con.close()
     assert "none" in printed(tmp_path)

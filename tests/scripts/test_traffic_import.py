@@ -112,6 +112,8 @@ def test_nothing_happens_outside_the_year(records, city):
 def test_contact_data_is_fictional_and_raw(records):
     emails = {r["identifiers"]["email"] for _, r in records if "email" in r["identifiers"]}
     phones = {r["identifiers"]["phone"] for _, r in records if "phone" in r["identifiers"]}
+    assert "0000000000" in phones, "a field that nobody filled in"
+    phones.remove("0000000000")
     assert all(e.strip().lower().endswith(("@example.com", "@example.org")) for e in emails)
     assert any(e != e.strip().lower() for e in emails)
     numbers = [phonenumbers.parse(phone, "US") for phone in phones]
@@ -258,7 +260,7 @@ def test_shares_of_the_till(city, sales):
         "linked_within_window",
         "not_linked",
         "no_identifier",
-        "ambiguous_token",
+        "two_owners",
     }
 
 
@@ -287,6 +289,7 @@ def test_shares_of_the_city(city):
         why for (why,) in truth(city, f"select distinct why from {events} where not decidable")
     }
     assert undecidable <= UNDECIDABLE
+    assert undecidable >= UNDECIDABLE - {"names_another"}, "rare: a handful in a whole import"
     decidable = {
         why for (why,) in truth(city, f"select distinct why from {events} where decidable")
     }
