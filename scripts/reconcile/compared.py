@@ -24,7 +24,7 @@ ARCHIVED: Final = {
 }
 """Which rows of a table come again from an archive: decode refuses and repairs before it."""
 
-_TIMES: Final = ("known_at", "posted_at", "decided_at", "answered_at", "at")
+_TIMES: Final = ("known_at", "posted_at", "decided_at", "answered_at", "given_at", "at")
 """Columns that say when the engine wrote a row, not when something happened at a till."""
 
 _PAIRED_BY: Final = {
@@ -40,6 +40,7 @@ _PAIRED_BY: Final = {
     "quarantine": ("position",),
     "repairs": ("repaired_position",),
     "corrections": ("correction_id", "member_id"),
+    "loop_commands": ("command_id",),
 }
 """What makes two rows of an append-only table the same row with other values. Where several
 have it, they pair in order of their other values."""
@@ -53,6 +54,8 @@ _ORDER: Final = (
     "guests",
     "ledger_entries",
     "corrections",
+    "merges",
+    "loop_commands",
     "lots",
     "redemption_answers",
     "redemptions",
@@ -74,6 +77,8 @@ _READS: Final = {
     "identity_notices": "{kind} {identifier}",
     "ledger_entries": "{kind} {points}: {debit} → {credit}, {rule}, {programme_version}",
     "corrections": "{status}: {gained} gained, {lost} lost, {qualifying} qualifying, {reason}",
+    "merges": "{loser} into {survivor}: {status}, {points} points, {lots} lots, {holds} holds",
+    "loop_commands": "ordered: {type} of {about}, {payload}",
     "lots": "{remaining} of {points} left, expires {expires_at}",
     "redemption_answers": "{request} {points}: {code}",
     "redemptions": "{points}: {status}, {code}",
@@ -183,6 +188,14 @@ _SPECIAL: Final[dict[str, dict[str, object]]] = {
         "event_id": _BEHIND[1].format("event_id"),
         "joins": _MET.format(
             source=_BEHIND[0].format("event_id"), event_id=_BEHIND[1].format("event_id")
+        ),
+    },
+    "loop_commands": {
+        "member": "m.member_id",
+        "source": _BEHIND[0].format("because_of"),
+        "event_id": _BEHIND[1].format("because_of"),
+        "joins": _MET.format(
+            source=_BEHIND[0].format("because_of"), event_id=_BEHIND[1].format("because_of")
         ),
     },
     "tier_changes": {

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import duckdb
+import pyarrow as pa
 
 from config.deployment import Deployment
 from scripts.simulate.compared_table import ComparedTable
+from scripts.simulate.identity_tables import DIFFERING_EVENTS, EVENT_DETAILS, IDENTITY_TABLES
 from scripts.simulate.member_tables import MEMBER_TABLES
 from scripts.simulate.message_tables import MESSAGE_TABLES
 from scripts.simulate.metric_tables import METRIC_DIFFERENCES
+from scripts.simulate.moved_events import Detail, Details
 from scripts.simulate.point_tables import POINT_TABLES
 from scripts.simulate.sides import SIDES
 from sinks.duckdb.schema import ROW_TABLES
@@ -24,6 +27,7 @@ TABLES: Final[tuple[ComparedTable, ...]] = (
     *POINT_TABLES,
     *MEMBER_TABLES,
     *MESSAGE_TABLES,
+    *IDENTITY_TABLES,
     METRIC_DIFFERENCES,
 )
 
@@ -44,8 +48,10 @@ def compare(
     worth: Worth,
     ladders: Mapping[str, Deployment],
     about: Mapping[str, str],
+    details: Details | None = None,
 ) -> None:
-    """Write the comparison to the new file `to`. `ladders`: the deployment of each side."""
+    """Write the comparison to the new file `to`. `ladders`: the deployment of each side.
+    `details`: what stood on events; None: nobody knows."""
     con = duckdb.connect(str(to))
     try:
         con.execute("SET preserve_insertion_order = true")
@@ -56,6 +62,7 @@ def compare(
         _write_tier_ranks(con, ladders)
         for statement in SIDES:
             con.execute(statement)
+        _look_up(con, details)
         for table in TABLES:
             _create(con, table)
         _write_table_differences(con)
@@ -67,6 +74,19 @@ def attach(con: duckdb.DuckDBPyConnection, baseline: Path, alternative: Path) ->
     """Put both warehouses beside the comparison, to be read only."""
     for side, path in (("baseline", baseline), ("alternative", alternative)):
         con.execute(f"ATTACH {_quoted(str(path))} AS {side} (READ_ONLY)")
+
+
+def _look_up(con: duckdb.DuckDBPyConnection, details: Details | None) -> None:
+    """Read what stood on the events whose owner differs."""
+    con.execute(EVENT_DETAILS)
+    if details is None:
+        return
+    wanted = {(source, event_id) for source, event_id in con.execute(DIFFERING_EVENTS).fetchall()}
+    found = list(details(wanted))
+    columns = {name: [getattr(one, name) for one in found] for name in Detail._fields}
+    con.register("found", pa.table(columns))
+    con.execute("INSERT INTO event_details FROM found")
+    con.unregister("found")
 
 
 def _create(con: duckdb.DuckDBPyConnection, table: ComparedTable) -> None:

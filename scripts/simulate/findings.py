@@ -4,6 +4,9 @@ from typing import Any, Final, NamedTuple
 
 import duckdb
 
+from scripts.simulate.identity_findings import IdentityFindings, read_identity
+from scripts.simulate.rows import Money, rows
+
 MOVERS: Final = 5
 """Members shown at each end."""
 
@@ -28,17 +31,6 @@ _MEMBERS: Final = """
 """
 
 
-class Money(NamedTuple):
-    """How to say an amount: minor units in a unit, and the currency if there is but one."""
-
-    minor_units: int
-    currency: str
-
-    def said(self, amount: float) -> str:
-        places = len(str(self.minor_units)) - 1
-        return f"{amount / self.minor_units:,.{places}f} {self.currency}".rstrip()
-
-
 class Findings(NamedTuple):
     """`identical`: not one row of any table differs."""
 
@@ -58,12 +50,14 @@ class Findings(NamedTuple):
     notes: list[str]
     about: dict[str, str]
     money: Money
+    identity: IdentityFindings
 
 
 def read_findings(con: duckdb.DuckDBPyConnection, notes: list[str], money: Money) -> Findings:
     """`con` reads the comparison."""
     tables = rows(con, "FROM table_differences")
     differing = sum(one["only_baseline"] + one["only_alternative"] for one in tables)
+    about = {one["name"]: one["value"] for one in rows(con, "FROM about")}
     movers = "SELECT * FROM member_differences WHERE outcome = ? ORDER BY {} LIMIT {}"
     return Findings(
         identical=not differing,
@@ -84,16 +78,10 @@ def read_findings(con: duckdb.DuckDBPyConnection, notes: list[str], money: Money
         worse=rows(con, movers.format("worth_difference, member_id", MOVERS), "worse"),
         members=rows(con, _MEMBERS)[0],
         notes=notes,
-        about={one["name"]: one["value"] for one in rows(con, "FROM about")},
+        about=about,
         money=money,
+        identity=read_identity(con, about.get("changed", ""), money),
     )
-
-
-def rows(con: duckdb.DuckDBPyConnection, sql: str, *values: Any) -> list[dict[str, Any]]:
-    """What a query answers, a mapping a row."""
-    found = con.execute(sql, list(values))
-    columns = [column[0] for column in found.description or ()]
-    return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
 
 
 def said(value: float | None, unit: str, money: Money, *, signed: bool = False) -> str:

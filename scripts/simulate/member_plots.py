@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from scripts.simulate.findings import Money, rows
 from scripts.simulate.plot_style import (
     ABOVE_LEGEND,
     BARS_MAX,
@@ -19,6 +18,7 @@ from scripts.simulate.plot_style import (
     legend_above,
     thousands,
 )
+from scripts.simulate.rows import Money, rows
 
 BINS: Final = 40
 

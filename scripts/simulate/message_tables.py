@@ -1,4 +1,4 @@
-"""Tables of the comparison about messages, and about whose each event is."""
+"""Tables of the comparison about messages."""
 
 from typing import Final
 
@@ -68,32 +68,8 @@ JOURNEY_DIFFERENCES: Final = ComparedTable(
     """,
 )
 
-OWNER_DIFFERENCES: Final = ComparedTable(
-    "owner_differences",
-    "Events that belong to somebody else under the other identity ladder.",
-    {
-        "source": "the stream the event came on",
-        "event_id": "unique within the source",
-        "type": "the event's type",
-        "member_baseline": "whose by the current configuration; null: nobody's or a guest's",
-        "member_alternative": "whose by the other; null: nobody's or a guest's",
-        "reason_baseline": "how that was found",
-        "reason_alternative": "how that was found",
-    },
-    """
-    SELECT source, event_id, coalesce(b.type, a.type) AS type, b.member_id AS member_baseline,
-           a.member_id AS member_alternative, b.reason AS reason_baseline,
-           a.reason AS reason_alternative
-    FROM (FROM both_current_owners WHERE side = 'baseline') b
-    FULL JOIN (FROM both_current_owners WHERE side = 'alternative') a USING (source, event_id)
-    WHERE b.member_id IS DISTINCT FROM a.member_id
-    ORDER BY source, event_id
-    """,
-)
-
 MESSAGE_TABLES: Final = (
     TRIGGER_DIFFERENCES,
     SUPPRESSED_DIFFERENCES,
     JOURNEY_DIFFERENCES,
-    OWNER_DIFFERENCES,
 )

@@ -148,9 +148,47 @@ METRICS: Final[tuple[Metric, ...]] = (
         "identity",
         "events with another owner",
         "events",
-        "SELECT 'all', 0, count(*) FROM owner_differences",
+        "SELECT CASE grouping(change) WHEN 1 THEN 'all' ELSE change END, 0, count(*) "
+        "FROM owner_differences GROUP BY ROLLUP (change)",
+    ),
+    Metric(
+        "identity",
+        "purchases with another owner",
+        "purchases",
+        "SELECT CASE grouping(change) WHEN 1 THEN 'all' ELSE change END, 0, count(*) "
+        "FROM owner_differences WHERE purchase GROUP BY ROLLUP (change)",
+    ),
+    Metric("identity", "links", "links", _counted("namespace", "both_identity_links")),
+    Metric(
+        "identity",
+        "shared identifiers",
+        "identifiers",
+        _counted(
+            "split_part(identifier, ':', 1)",
+            "both_identity_notices",
+            "kind = 'shared'",
+            "count(DISTINCT identifier)",
+        ),
+    ),
+    Metric(
+        "identity",
+        "notices",
+        "notices",
+        _counted("kind", "both_identity_notices", "kind <> 'shared'"),
     ),
     Metric("identity", "guests", "guests", _counted("namespace", "both_guests")),
+    Metric(
+        "identity",
+        "what guests did",
+        "events",
+        _summed("namespace", "guest_differences WHERE figure = 'events'"),
+    ),
+    Metric(
+        "identity",
+        "what guests spent",
+        "money",
+        _summed("namespace", "guest_differences WHERE figure = 'spend'"),
+    ),
 )
 
 _UNION: Final = "\nUNION ALL\n".join(

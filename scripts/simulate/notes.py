@@ -12,6 +12,7 @@ import duckdb
 
 from config.deployment import Deployment
 from schemas.programme import Programme, Terms
+from scripts.simulate.settle import Settled
 
 BEHAVIOUR = (
     "Everybody does what they did: this is a what-if on the same behaviour, not a forecast of how "
@@ -120,6 +121,21 @@ def about_prices(
 
 def _prices(programme: Programme) -> dict[str, int]:
     return {one.reward: one.points for one in programme.versions[-1].rewards}
+
+
+def about_commands(settled: Settled) -> Iterable[str]:
+    """What the flow orders itself is an answer to the rules, too."""
+    if settled.changed:
+        yield (
+            f"{_many(settled.changed, 'command')} that the flow gave itself (transfers of merges, "
+            "unlinks over a limit) would be another, or none: they were given anew by the "
+            "alternative, and those of history left out."
+        )
+    if settled.circling:
+        yield (
+            "The commands that the alternative gives itself lead to others each time that they "
+            "are applied, so the last ones weren't: look for limits that exclude each other."
+        )
 
 
 def about_answers(con: duckdb.DuckDBPyConnection) -> Iterable[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from scripts.simulate.findings import Findings, name_of, reason_of, said, said_percent
+from scripts.simulate.identity_findings import CHANGES, answer, link_lines
 
 STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1d2530; margin: 0 auto; max-width: 62rem;
@@ -43,13 +44,18 @@ def write_page(path: Path, findings: Findings, plots: Sequence[tuple[str, Path]]
         f"{about['history_until']} UTC</p>",
     ]
     if findings.identical:
-        body.append("<p><b>No differences.</b> Every row of every table is the same in both.</p>")
+        body.append(
+            "<p><b>No differences.</b> Nothing would move: every row of every table is the same in "
+            "both.</p>"
+        )
     else:
         body += [_headline(findings), _notes(findings), "<h2>Figures</h2>", _metrics(findings)]
         body += ["<h2>Members by segment</h2>", _groups(findings)]
         for title, rows in (("better", findings.better), ("worse", findings.worse)):
             if rows:
                 body += [f"<h2>Who is {title} off by most</h2>", _movers(rows)]
+        if findings.identity.shown:
+            body.append(_identity(findings))
         body += [
             f"<figure aria-label='{escape(title)}'>{_inline(plot)}</figure>"
             for title, plot in plots
@@ -153,6 +159,67 @@ def _movers(rows: list[dict[str, Any]]) -> str:
             for row in rows
         ],
     )
+
+
+def _identity(findings: Findings) -> str:
+    """Whose events would be somebody else's, and the risk that comes with it."""
+    identity, money = findings.identity, findings.money
+    risk = "worse" if identity.risk["events"] else "better"
+    parts = [
+        "<h2>Whose events would move</h2>",
+        f"<p class={risk}><b>{escape(identity.verdict(money))}</b></p>",
+        _sentences(identity.risky),
+    ]
+    if identity.changes:
+        parts.append(
+            _table(
+                ["", "now", "then", "events", "purchases", "amount", "members"],
+                [
+                    (
+                        "",
+                        [
+                            CHANGES[row["change"]],
+                            answer(row["rung_baseline"], row["reason_baseline"]),
+                            answer(row["rung_alternative"], row["reason_alternative"]),
+                            f"{row['events']:,}",
+                            f"{row['purchases']:,}",
+                            money.said(row["amount"]),
+                            f"{row['members']:,}",
+                        ],
+                    )
+                    for row in identity.changes
+                ],
+            )
+        )
+    if identity.members:
+        parts.append(_concerned(findings))
+    return "".join([*parts, _sentences(link_lines(identity))])
+
+
+def _concerned(findings: Findings) -> str:
+    """The members most concerned, with examples of their events."""
+    return _table(
+        ["", "lost", "gained", "purchases", "amount", "points", WHY],
+        [
+            (
+                "",
+                [
+                    row["member_id"],
+                    f"{row['events_lost']:,}",
+                    f"{row['events_gained']:,}",
+                    f"{row['purchases_gained'] - row['purchases_lost']:+,}",
+                    findings.money.said(row["amount_gained"] - row["amount_lost"]),
+                    "–" if row["points_difference"] is None else f"{row['points_difference']:+,}",
+                    " · ".join(row["examples"]),
+                ],
+            )
+            for row in findings.identity.members
+        ],
+    )
+
+
+def _sentences(lines: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in lines)}</ul>" if lines else ""
 
 
 def _about(findings: Findings) -> str:

@@ -14,7 +14,6 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from scripts.simulate.findings import Money, rows
 from scripts.simulate.member_plots import members, segments, tiers
 from scripts.simulate.plot_style import (
     ABOVE_LEGEND,
@@ -25,6 +24,7 @@ from scripts.simulate.plot_style import (
     legend_above,
     thousands,
 )
+from scripts.simulate.rows import Money, rows
 
 
 def draw(con: duckdb.DuckDBPyConnection, folder: Path, money: Money) -> list[tuple[str, Path]]:

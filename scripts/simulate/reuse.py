@@ -5,6 +5,7 @@ differs. A baseline that isn't what it is taken for would make every figure of a
 so in doubt it is refused: without `--baseline` history is folded again, which only takes time.
 """
 
+import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -13,14 +14,18 @@ from typing import Any, Final
 import duckdb
 
 from pipelines.foundation import config_hash
-from pipelines.history import History, find_history
+from pipelines.history import JOURNAL, History, find_history
+from pipelines.sources.journal import load
 from scripts.simulate.options import SimulationRefused
+from sinks.duckdb.loop_commands import given_commands
 from sinks.duckdb.schema import TABLES
 
 OWN_CLOCK_MS: Final = 60_000
 """Without `--as-of` clocks are bounded by that of the start, noted a moment before it."""
 REBUILD: Final = "rebuild of "
 """How `runs` says what a rebuild read."""
+OWN_COMMANDS: Final = re.compile(r"T\d{6}-loop-[0-9a-f]{16}\.jsonl$")
+"""A run's file of commands that operators gave."""
 INSTEAD: Final = "leave --baseline away, and history is folded by the current configuration as well"
 
 
@@ -37,9 +42,17 @@ def refuse_other_history(
     _refuse_other_layout(warehouse)
     if any(run["config_hash"] != config_hash(config) for run in runs):
         _refuse(warehouse, f"must be made with the configuration in {config}", "another")
+    unread = len(given_commands(warehouse))
+    if unread:
+        _refuse(
+            warehouse,
+            "must hold a history whose own commands (transfers, unlinks) were carried out, as a "
+            "run does",
+            f"{unread} that weren't",
+        )
     if as_of is None and _is_output(inputs, warehouse):
         return
-    if last["generation"] > 1:
+    if last["generation"] > 1 and _read_in_turns(warehouse):
         _refuse(
             warehouse,
             "must hold one run over all of its input",
@@ -49,6 +62,15 @@ def refuse_other_history(
     history = find_history(inputs, as_of)
     _refuse_other_clock(warehouse, last, history, as_of, _is_run(inputs))
     _refuse_other_files(warehouse, runs[0], inputs, history)
+
+
+def _read_in_turns(warehouse: Path) -> bool:
+    """Whether more than one generation was input; what the loop wrote itself is none."""
+    file = warehouse.parent / JOURNAL
+    if not file.is_file():
+        return True
+    generations = load(file, 0, None).generations
+    return sum(not one.commands for one in generations) > 1
 
 
 def _is_run(inputs: Sequence[Path]) -> bool:
@@ -124,10 +146,8 @@ def _refuse_other_files(
     """By the journal beside the warehouse, which knows every file; else by the names of the files
     and whether one was written since."""
     if _is_run([warehouse.parent]):
-        was = {
-            (one.file.name, one.file.edges) for one in find_history([warehouse.parent], None).files
-        }
-        now = {(one.file.name, one.file.edges) for one in history.files}
+        was = _facts(find_history([warehouse.parent], None))
+        now = _facts(history)
         if was != now:
             names = ", ".join(sorted({name for name, _ in was ^ now}))
             _refuse(warehouse, "must be made from the same files", f"others: {names}")
@@ -138,6 +158,12 @@ def _refuse_other_files(
     for one in history.files:
         if Path(one.file.path).stat().st_mtime * 1000 > first["started_at"]:
             _refuse(warehouse, "must be younger than its input", f"{one.file.name}, written since")
+
+
+def _facts(history: History) -> set[tuple[str, str]]:
+    """Files by name and content; what the flow ordered itself follows from the others."""
+    files = [one.file for one in history.files]
+    return {(file.name, file.edges) for file in files if not OWN_COMMANDS.search(file.name)}
 
 
 def _refuse(warehouse: Path, must: str, got: str) -> None:

@@ -27,10 +27,12 @@ SIDES: Final[tuple[str, ...]] = (
             "tier_changes": "member_id, tier, from_tier, reason",
             "triggers": "trigger_id, member_id, journey, step, channel, action",
             "deliveries": "trigger_id, member_id, channel, state",
-            "current_owners": "source, event_id, type, member_id, reason",
+            "current_owners": "source, event_id, type, member_id, rung, reason",
             "suppressed_by_reason": "reason, journey, channel, decisions",
             "journey_funnel": "journey, entered, goal_met, exited, completed, active",
-            "guests": "guest_id, namespace",
+            "guests": "guest_id, namespace, events, spend",
+            "identity_links": "namespace, value, owner, from_at, until_at, reason, event_id",
+            "identity_notices": "kind, identifier",
         }.items()
     ),
     f"""

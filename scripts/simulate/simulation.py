@@ -19,13 +19,15 @@ from rich.markup import escape
 
 from config.deployment import Deployment
 from pipelines.assemble import read_configuration
-from pipelines.history import find_history
+from pipelines.history import History, find_history
 from scripts.simulate.comparison import Worth, attach, compare
-from scripts.simulate.findings import Findings, Money, read_findings
+from scripts.simulate.findings import Findings, read_findings
 from scripts.simulate.fold import fold
+from scripts.simulate.moved_events import details_from
 from scripts.simulate.notes import (
     BEHAVIOUR,
     about_answers,
+    about_commands,
     about_dates,
     about_prices,
     history_of,
@@ -33,6 +35,8 @@ from scripts.simulate.notes import (
 from scripts.simulate.options import SimulateOptions, SimulationRefused
 from scripts.simulate.overlay import Overlay, lay_over
 from scripts.simulate.reuse import refuse_other_history
+from scripts.simulate.rows import Money
+from scripts.simulate.settle import Given, Settled, commands_in, fold_settled
 from sinks.duckdb.schema import PARAMETERS
 
 SUMMARY: Final = "summary.json"
@@ -50,7 +54,6 @@ def simulate(options: SimulateOptions, console: Console) -> Findings:
     history = find_history(options.inputs, options.as_of)
     if options.baseline is not None:
         refuse_other_history(options.baseline, options.inputs, options.config, options.as_of)
-    size = sum(one.file.size for one in history.files)
     with tempfile.TemporaryDirectory(prefix="kizuna-") as aside:
         overlay = lay_over(options.config, options.changes, Path(aside) / "config")
         _prepare(options)
@@ -58,27 +61,35 @@ def simulate(options: SimulateOptions, console: Console) -> Findings:
         shutil.copytree(overlay.folder, config)
     for line in overlay.changed or ("nothing is changed: both sides are the same",):
         console.print(f"alternative: {escape(line)}", highlight=False)
-    baseline = options.baseline or _folded(
-        "history as it is", options, size, "baseline", options.config, console
-    )
+    if options.baseline is not None:
+        baseline, given = options.baseline, commands_in(options.baseline)
+    else:
+        console.print("folding history as it is", highlight=False)
+        settled = _folded(options, history, "baseline", options.config, None)
+        baseline, given = settled.warehouse, settled.given
     worth = _worth(options, baseline)
     with duckdb.connect(str(baseline), read_only=True) as con:
-        dates = list(about_dates(con, current, overlay.deployment))
-    alternative = _folded(
-        "history by the other rules", options, size, "alternative", config, console
-    )
+        notes = list(about_dates(con, current, overlay.deployment))
+    console.print("folding history by the other rules", highlight=False)
+    settled = _folded(options, history, "alternative", config, given)
+    notes += about_commands(settled)
     if options.baseline is None:
         _set_parameters(baseline, worth.point_value, worth.breakage)
-    _set_parameters(alternative, worth.alternative_point_value, worth.breakage)
+    _set_parameters(settled.warehouse, worth.alternative_point_value, worth.breakage)
     console.print("comparing", highlight=False)
-    return _compared(options, baseline, alternative, worth, current, overlay, dates)
+    return _compared(options, baseline, settled.warehouse, worth, current, overlay, notes)
 
 
 def _folded(
-    what: str, options: SimulateOptions, size: int, side: str, config: Path, console: Console
-) -> Path:
-    console.print(f"folding {what}", highlight=False)
-    return fold(options.inputs, size, options.output / side, config, options.as_of)
+    options: SimulateOptions, history: History, side: str, config: Path, given: Given | None
+) -> Settled:
+    """One side of the comparison. `given`: the commands that the current rules gave."""
+
+    def fold_into(facts: History) -> Path:
+        return fold(options.inputs, facts, options.output / side, config, options.as_of)
+
+    with tempfile.TemporaryDirectory(prefix="kizuna-") as aside:
+        return fold_settled(fold_into, history, given, Path(aside), config)
 
 
 def _prepare(options: SimulateOptions) -> None:
@@ -138,7 +149,7 @@ def _compared(
     worth: Worth,
     current: Deployment,
     overlay: Overlay,
-    dates: list[str],
+    said: list[str],
 ) -> Findings:
     """Compare, and write everything that people look at."""
     output = options.output
@@ -150,6 +161,7 @@ def _compared(
         worth=worth,
         ladders={"baseline": current, "alternative": overlay.deployment},
         about=_about(options, baseline, alternative, worth, overlay),
+        details=details_from(find_history(options.inputs, options.as_of), options.config),
     )
     money = _money(current)
     with duckdb.connect(str(comparison), read_only=True) as con:
@@ -157,7 +169,7 @@ def _compared(
         given = options.alternative_point_value is not None
         notes = [
             BEHAVIOUR,
-            *dates,
+            *said,
             *about_prices(current, overlay.deployment, given),
             *about_answers(con),
         ]
@@ -217,4 +229,5 @@ def _summary(findings: Findings) -> dict[str, Any]:
         "tier_matrix": findings.tier_matrix,
         "tier_movements": findings.tier_movements,
         "tables": findings.tables,
+        "identity": findings.identity._asdict(),
     }

@@ -7,8 +7,13 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.simulate.findings import Findings, name_of, reason_of, said, said_percent
+from scripts.simulate.identity_findings import CHANGES, IdentityFindings, answer, link_lines
+from scripts.simulate.rows import Money
 
-UNCHANGED = "[bold green]No differences.[/] Every row of all {tables} tables is the same in both: "
+UNCHANGED = (
+    "[bold green]No differences.[/] Nothing would move: every row of all {tables} tables is the "
+    "same in both: "
+)
 NOBODY, NO_TIER = "no member", "no tiers"
 GOOD, BAD = "green", "red"
 
@@ -29,6 +34,8 @@ def show(findings: Findings, console: Console) -> None:
     console.print(_tiers(findings))
     console.print(_groups(findings))
     console.print(_movers(findings))
+    if findings.identity.shown:
+        show_identity(findings.identity, findings.money, console)
     console.print(_verdict(findings), highlight=False)
 
 
@@ -116,6 +123,45 @@ def _verdict(findings: Findings) -> str:
     return f"[bold]Of {whole:,} members: {', '.join(counts)} off.[/]".replace(
         "same off", "the same"
     )
+
+
+def show_identity(identity: IdentityFindings, money: Money, console: Console) -> None:
+    """Whose events would be somebody else's, how, and with which risk."""
+    table = _table("Events with another owner", "", "now", "then", "events", "purchases", "amount")
+    for column in table.columns[1:3]:
+        column.justify = "left"
+    for row in identity.changes:
+        table.add_row(
+            CHANGES[row["change"]],
+            answer(row["rung_baseline"], row["reason_baseline"]),
+            answer(row["rung_alternative"], row["reason_alternative"]),
+            f"{row['events']:,}",
+            f"{row['purchases']:,}",
+            money.said(row["amount"]),
+        )
+    if table.rows:
+        console.print(table)
+    members = _table("Whose", "", "lost", "gained", "purchases", "amount", "points")
+    for row in identity.members:
+        difference = row["points_difference"]
+        members.add_row(
+            row["member_id"],
+            f"{row['events_lost']:,}",
+            f"{row['events_gained']:,}",
+            f"{row['purchases_gained'] - row['purchases_lost']:+,}",
+            money.said(row["amount_gained"] - row["amount_lost"]),
+            "–" if difference is None else f"{difference:+,}",
+        )
+    if members.rows:
+        console.print(members)
+    for example in dict.fromkeys(one for row in identity.members for one in row["examples"]):
+        console.print(f"  {escape(example)}", highlight=False)
+    for line in link_lines(identity):
+        console.print(line, highlight=False)
+    style = BAD if identity.risk["events"] else GOOD
+    console.print(f"[{style}]{escape(identity.verdict(money))}[/]", highlight=False)
+    for example in identity.risky:
+        console.print(f"  {escape(example)}", highlight=False)
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -34,6 +34,8 @@ def ladder_without(folder: Path, rung: str) -> Path:
     text = (DEFAULT_CONFIG / "ladder.yaml").read_text()
     shorter, times = re.subn(rf"  - rung: {rung}\n(?:    .*\n)+", "", text)
     assert times == 1
+    shorter, times = re.subn(rf"  {rung}: {{.*}}\n", "", shorter)  # its limit a member
+    assert times == 1
     file = folder / "shorter.yaml"
     file.write_text(shorter)
     return file

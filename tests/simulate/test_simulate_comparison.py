@@ -7,15 +7,18 @@ from typing import Any
 import duckdb
 import msgspec
 import pytest
-from small_city import ROWS, build_small_city, entry, member, ms, trigger
+from small_city import ROWS, build_small_city, entry, member, ms, owner, trigger
 
 from pipelines.assemble import read_configuration
 from schemas.flow import Row
 from schemas.ledger import Redemption
 from scripts.run import DEFAULT_CONFIG
 from scripts.simulate.comparison import TABLES, Worth, attach, compare
-from scripts.simulate.findings import Money, read_findings
+from scripts.simulate.findings import read_findings
+from scripts.simulate.identity_findings import read_identity
+from scripts.simulate.moved_events import Detail
 from scripts.simulate.notes import about_answers
+from scripts.simulate.rows import Money
 
 Asked = Callable[..., list[tuple[Any, ...]]]
 
@@ -52,6 +55,9 @@ def rows(*others: Row, without: tuple[str, ...] = ()) -> tuple[Row, ...]:
     return (*kept, *others)
 
 
+DETAILS = (Detail("pos", "moved", ms("2017-03-04"), 2340, "phone v0:1234"),)
+
+
 @pytest.fixture
 def compared(tmp_path: Path) -> Callable[[tuple[Row, ...], tuple[Row, ...]], Asked]:
     def make(baseline: tuple[Row, ...], alternative: tuple[Row, ...], **worth: float) -> Asked:
@@ -67,6 +73,7 @@ def compared(tmp_path: Path) -> Callable[[tuple[Row, ...], tuple[Row, ...]], Ask
             ),
             ladders={"baseline": current, "alternative": current},
             about={"changed": "something"},
+            details=lambda wanted: iter(DETAILS if wanted else ()),
         )
 
         def ask(sql: str) -> list[tuple[Any, ...]]:
@@ -264,3 +271,54 @@ def test_money_is_said_in_its_currency(compared: Any, tmp_path: Path) -> None:
     assert findings.identical
     assert findings.tiers == ["basic", "silver", "gold"]
     assert findings.members == {"better": 0, "worse": 0, "same": 3}
+
+
+def test_an_event_between_two_members_is_the_risk_and_one_to_nobody_is_none(
+    compared: Any, tmp_path: Path
+) -> None:
+    """What a sale between two people is, from whom to whom, and what it says of each of them."""
+    moved = owner("moved", "sale", "ada", "link", "2017-03-04")
+    page = owner("page", "page_viewed", "ada", "link", "2017-03-04")
+    ask = compared(
+        rows(moved, page),
+        rows(
+            msgspec.structs.replace(moved, member_id="bob", rung="phone"),
+            msgspec.structs.replace(page, member_id=None, rung="device", reason="anonymous"),
+        ),
+    )
+    assert ask(
+        "SELECT event_id, change, amount, identifiers, purchase, rung_baseline, rung_alternative, "
+        "reason_alternative FROM owner_differences"
+    ) == [
+        ("moved", "another_member", 2340, "phone v0:1234", True, "member", "phone", "link"),
+        ("page", "to_nobody", 0, "", False, "member", "device", "anonymous"),
+    ]
+    assert ask("SELECT change, events, purchases, amount, members FROM owner_changes") == [
+        ("another_member", 1, 1, 2340, 2),
+        ("to_nobody", 1, 0, 0, 1),
+    ]
+    assert ask(
+        "SELECT member_id, events_lost, events_gained, purchases_lost, purchases_gained, "
+        "amount_lost, amount_gained, lost_to_members, gained_from_members "
+        "FROM member_owner_differences ORDER BY member_id"
+    ) == [("ada", 2, 0, 1, 0, 2340, 0, 1, 0), ("bob", 0, 1, 0, 1, 0, 2340, 0, 1)]
+    with duckdb.connect(str(tmp_path / "comparison.duckdb"), read_only=True) as con:
+        found = read_identity(con, "ladder.yaml: changed", Money(100, "USD"))
+    assert found.verdict(Money(100, "USD")) == (
+        "1 event (1 purchase, 23.40 USD) of 2 members would go from one member to another: one of "
+        "the two ladders gives them to a wrong person."
+    )
+    assert found.risky == [
+        "moved: sale of 23.40 USD by phone v0:1234: is ada's by its member id, would be bob's "
+        "through phone"
+    ]
+
+
+def test_the_current_ladder_moves_nobody(compared: Any, tmp_path: Path) -> None:
+    ask = compared(ROWS, ROWS)
+    for table in ("owner_differences", "owner_changes", "link_differences"):
+        assert ask(f"FROM {table}") == []
+    with duckdb.connect(str(tmp_path / "comparison.duckdb"), read_only=True) as con:
+        found = read_identity(con, "", Money(100, "USD"))
+    assert found.verdict(Money(100, "USD")) == "Nobody's events would move: each keeps its owner."
+    assert not found.shown
