@@ -14,6 +14,8 @@ from scripts.commands.consume import consume
 from scripts.commands.correct import correct
 from scripts.commands.demo import demo
 from scripts.commands.doctor import doctor
+from scripts.commands.erase import erase
+from scripts.commands.explain import explains
 from scripts.commands.fit import fits
 from scripts.commands.flow import run, sort
 from scripts.commands.kafka_demo import kafka_demo
@@ -26,6 +28,7 @@ from scripts.commands.simulate import simulate
 from scripts.commands.sql import sql
 from scripts.commands.topics import topics
 from scripts.commands.traffic import generate, imports
+from scripts.commands.unlink import unlink
 from scripts.commands.validate import validate
 
 app = typer.Typer(
@@ -47,10 +50,13 @@ app.command("simulate")(simulate)
 app.command("sort")(sort)
 app.command("consume")(consume)
 app.command("correct")(correct)
+app.command("unlink")(unlink)
+app.command("erase")(erase)
 app.command("replay-quarantine")(replay_quarantine)
 app.command("audit")(audit)
 app.command("validate")(validate)
 app.command("sql")(sql)
+app.add_typer(explains, name="explain")
 app.command("reconcile")(reconcile)
 app.add_typer(topics, name="topics")
 app.add_typer(schemas, name="schemas")
