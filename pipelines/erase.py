@@ -32,13 +32,15 @@ from pipelines.tombstones import PLAN, add_erased, erased_of, tombstones
 from schemas.erasure import Erased
 from schemas.events import Event
 from schemas.refusals import Quarantined
-from sinks.duckdb.erase import complete_totals, erase_in_warehouse
+from sinks.duckdb.erase import erase_in_warehouse
+from sinks.duckdb.erased_totals import complete_totals
 from sinks.erase_lines import erase_lines
 from sinks.files import QUARANTINE, output_paths
 from sinks.position import sync_directory
 from transforms.decode import Decoder
-from transforms.decode.erased import Tombstones, is_husk
+from transforms.decode.erased import is_husk
 from transforms.decode.seal import Seal
+from transforms.decode.tombstones import Tombstones
 
 DECODED: Final = frozenset(("conflicting_duplicate", "too_old_to_deduplicate", "loop_of_merges"))
 """Reasons for which what was refused is an event that had been decoded."""
@@ -135,6 +137,7 @@ class _Erasing:
         return [self.commands, self.lines, self.archive_and_state, self.warehouse, self.logs]
 
     def commands(self) -> None:
+        """The loop's own files, and what the journal knows of them."""
         files = erase_in_commands(self._output, self._decoder, self._seal.close)
         path = self._output / "journal" / "generations.json"
         journal = journals.load(path, 0, None)
@@ -142,11 +145,13 @@ class _Erasing:
         journals.save(path, journal)
 
     def lines(self) -> None:
+        """Trigger files and the quarantine's."""
         for key, path in output_paths(self._output).items():
             if path.is_file():
                 erase_lines(path, self._is_refused if key == QUARANTINE else self._is_told)
 
     def archive_and_state(self) -> None:
+        """The archive and the recovery store, which says how much of it counts."""
         store = self._output / "recovery"
         recovery.settle(store)
         archived = erase_in_archive(
@@ -158,6 +163,7 @@ class _Erasing:
         StateEraser(self._names, rungs, groups, self._husks.husk).erase(store, archived, theirs)
 
     def warehouse(self) -> None:
+        """A new warehouse in the old one's place."""
         erase_in_warehouse(
             self._output / "warehouse.duckdb",
             people=self._names.people,
@@ -169,6 +175,7 @@ class _Erasing:
         )
 
     def logs(self) -> None:
+        """The logs of workers."""
         for path in sorted((self._output / "journal").glob("worker-*.log")):
             content = path.read_bytes()
             if self._names.are_in(content):

@@ -15,7 +15,8 @@ import msgspec
 
 from pipelines.command_files import COMMANDS, files_of
 from pipelines.sources import journal as journals
-from schemas.events import Event, Repair
+from schemas.events import Event
+from schemas.payloads import Repair
 from schemas.refusals import Quarantined
 from sinks.position import sync_directory
 from transforms.decode import Decoder

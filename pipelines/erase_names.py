@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Final
 
-from transforms.decode.erased import VALUE_MIN, Tombstones, within
+from transforms.decode.erased import VALUE_MIN, within
+from transforms.decode.tombstones import Tombstones
 
 MEMBER: Final = "member_id:"
 GUEST: Final = "guest:"

@@ -57,6 +57,12 @@ def open_requests(warehouse: Path, ladder: Ladder) -> list[Request]:
                 "SEMI JOIN erasure_requests USING (source, event_id)"
             ).fetchall()
             answers = {(source, event_id): answer for source, event_id, *answer in owners}
+            # The answer to one that was met is gone with whom it was about, whatever it carried.
+            asked = [
+                one
+                for one in asked
+                if (one.source, one.event_id) in answers or not _led_to_erased(con, one.identifiers)
+            ]
             for one in asked:
                 answer = answers.get((one.source, one.event_id), [None, None, None])
                 _identify(con, one, *answer, ladder)
@@ -209,6 +215,19 @@ def _members_above(con: duckdb.DuckDBPyConnection, start: Sequence[str]) -> set[
         [MEMBER],
     ).fetchall()
     return {name for (name,) in rows if not is_orphan(name)}
+
+
+def _led_to_erased(con: duckdb.DuckDBPyConnection, start: Sequence[str]) -> bool:
+    """Whether identifiers that others have, too, ever led to a member who was erased."""
+    _fill(con, set(start))
+    rows = con.execute(
+        "WITH RECURSIVE above(name) AS ("
+        "SELECT name FROM starting UNION SELECT l.owner FROM identity_links AS l "
+        "JOIN above AS a ON l.namespace || ':' || l.value = a.name) "
+        "SELECT name FROM above WHERE starts_with(name, ?)",
+        [MEMBER],
+    ).fetchall()
+    return any(is_orphan(name) for (name,) in rows)
 
 
 def _fill(con: duckdb.DuckDBPyConnection, names: set[str]) -> None:

@@ -34,7 +34,7 @@ from pipelines.rebuild import rebuild_pipeline
 from pipelines.sources.file_stamps import InputOutOfOrder
 from pipelines.tombstones import read_erased
 from sinks.duckdb.create import create_warehouse
-from sinks.duckdb.erase import total_rows
+from sinks.duckdb.erased_totals import total_rows
 from sinks.duckdb.gather import export, gather
 from sinks.duckdb.runs import Run, end_run, start_run
 from sinks.row_parts import RowParts

@@ -57,8 +57,9 @@ class RunOptions:
     config: Path
     workers: int = 1
     as_of: int | None = None
-    epoch_ms: int = 10_000
-    """How often state is saved: what a crash makes the next run do again."""
+    epoch_ms: int | None = None
+    """How often state is saved: what a crash makes the next run do again. None: by the size of the
+    input, since each save writes the state of all whom it tells of."""
     batch_bytes: int = BATCH_BYTES
     erased: Path | None = None
     """Tombstones of another output over the same events; for a fresh output."""
@@ -153,7 +154,7 @@ class _GenerationRun:
         Alignment.reset(slots, names)
         alignment = Alignment(slots, names)
         size = sum(file.size for file in self._generation.files)
-        plan_file = self._write_plan()
+        plan_file = self._write_plan(size)
         watch(
             [Worker(plan_file, number, lock) for number in range(self._options.workers)],
             lambda: progress(alignment.totals()[1], size) if progress else None,
@@ -181,7 +182,7 @@ class _GenerationRun:
             return str(self._output / COMMANDS)
         return ", ".join(map(str, self._options.inputs))
 
-    def _write_plan(self) -> Path:
+    def _write_plan(self, size: int) -> Path:
         workers = self._options.workers
         plan = Plan(
             output=str(self._output.resolve()),
@@ -191,7 +192,7 @@ class _GenerationRun:
             ends_at=None if self._generation.more else self._options.as_of,
             addresses=free_addresses(workers) if workers > 1 else [],
             batch_bytes=self._options.batch_bytes,
-            epoch_ms=self._options.epoch_ms,
+            epoch_ms=self._options.epoch_ms or _epoch_ms(size),
             parent=os.getpid(),
         )
         plan_file = self._output / "journal" / "plan.json"
@@ -209,6 +210,11 @@ def _close_loop(options: RunOptions, journal: journals.Journal) -> int:
     journal.given = last
     journals.save(options.output / "journal" / "generations.json", journal)
     return given
+
+
+def _epoch_ms(size: int) -> int:
+    """Ten seconds for each 100 MB of input, at least one such and at most thirty."""
+    return min(max(size // 100_000_000, 1), 30) * 10_000
 
 
 def _commands(options: RunOptions) -> list[journals.InputFile]:

@@ -16,7 +16,7 @@ from config.secret_keys import Secrets
 from pipelines.processes import RunRefused
 from schemas.erasure import Erased
 from sinks.position import sync_directory
-from transforms.decode.erased import Tombstones
+from transforms.decode.tombstones import Tombstones
 
 FILE: Final = Path("erased") / "tombstones.jsonl"
 PLAN: Final = Path("journal") / "erasure.sealed"

@@ -61,7 +61,8 @@ class Climb(Body, frozen=True, kw_only=True, tag="climb"):
     reach: str = ""
     """The strongest identifier on the way by which a guest could be written to."""
     survivor: str = ""
-    """On `account_merged`: the member id in which the visited one goes on."""
+    """On `account_merged`: the member id in which the visited one goes on. Of a branch that reached
+    its member: whose it is now, whatever the name under which branches meet."""
     retract: bool = False
     """The same climb came here before, and is taken back."""
 

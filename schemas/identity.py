@@ -49,7 +49,7 @@ class IdentityLink(Row, frozen=True, kw_only=True):
 
 
 class IdentityNotice(Row, frozen=True, kw_only=True):
-    """What stitch decided not to do, and why: blocks, conflicts, limits, duplicates."""
+    """What stitch decided not to do, and why: conflicts, shared identifiers, duplicates."""
 
     table: ClassVar[str] = "identity_notices"
     kind: Annotated[str, Meta(description="conflict, shared or duplicate")]

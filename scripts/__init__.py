@@ -1,6 +1,6 @@
 """What people start: the command line, and what each of its commands does.
 
 Read in this order: `cli` (the commands), `commands` (their options and what they print), then the
-module of the command that interests you: `run`, `generate`, `import_completejourney`,
-`fit_churn`, `sort_files`, `report`.
+module or package of the command that interests you: `run`, `generate`, `import_completejourney`,
+`fit_churn`, `sort_files`, `report`, `audit`, `explain`, `simulate`, `bench`, `unlink`.
 """

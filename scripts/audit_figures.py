@@ -1,8 +1,9 @@
 """How well people are told apart, in figures: by class of event, and by case of the traffic.
 
-In: the tables that `scripts.audit` prepares. Out: rows for a table, and the table itself. What is
-undecidable is counted apart: precision and recall are of events that a perfect reader of the whole
-log can decide. Nothing is hidden that way: `wrong` and `misled` are counted over all events.
+In: the tables that `scripts.audit_tables` makes. Out: rows for a table, and the table itself.
+What is undecidable is counted apart: precision and recall are of events that a perfect reader of
+the whole log can decide. Nothing is hidden that way: `wrong` and `misled` are counted over all
+events.
 """
 
 from typing import Final, NamedTuple

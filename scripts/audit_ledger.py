@@ -1,21 +1,13 @@
 """The auditor's questions about points: each a count of what it looks at, and what is wrong.
 
-The tables come from `scripts.audit`: those of the warehouse, `records` and `receipts` from the
-raw events, `person_of` from the truth, `programme` with the figures of its YAML file, and
-`shop_baskets` from the data set itself.
+The tables come from `scripts.audit_tables`: those of the warehouse, `records` and `receipts` from
+the raw events, `person_of` from the truth, `tier_rates` and `levels` from the
+programme's YAML file.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
-
-class Check(NamedTuple):
-    """`looked_at`: SQL of one number; `wrong`: SQL of rows, empty if the promise holds."""
-
-    name: str
-    promise: str
-    looked_at: str
-    wrong: str
-
+from scripts.audit_check import Check
 
 ISSUED: Final = """
     SELECT source, event_id, coalesce(person, member_id) AS member_id, rule,
@@ -33,51 +25,6 @@ MOVES: Final = """
     FROM ledger_entries
 """
 """Each entry from the side of both accounts."""
-
-SHOP: Final = (
-    Check(
-        "base_points_of_real_baskets",
-        "a real basket earns its household floor(dollars) once; one that is nobody's earns nothing",
-        'SELECT count(*) FROM truth_baskets WHERE "real"',
-        f"""
-        WITH earned AS (
-            SELECT event_id, member_id, points FROM ({ISSUED})
-            WHERE source = 'pos' AND rule = 'base' AND event_id LIKE 'sale-%'
-        ), due AS (
-            SELECT 'sale-' || b.transaction_id AS event_id, b.household_id,
-                b.reads_as AS member_id,
-                CASE WHEN b.reads_as IS NULL THEN 0 ELSE s.points END AS points
-            FROM truth_baskets AS b
-            LEFT JOIN shop_baskets AS s ON s.basket_id::VARCHAR = b.transaction_id
-            WHERE b."real"
-        )
-        SELECT event_id, due.household_id AS household, due.member_id AS should_be,
-            due.points AS should_earn, earned.member_id AS "is", earned.points AS earned
-        FROM due FULL JOIN earned USING (event_id)
-        WHERE due.points IS NULL OR due.points <> coalesce(earned.points, 0)
-            OR (earned.points <> 0 AND earned.member_id IS DISTINCT FROM due.member_id)
-        """,
-    ),
-    Check(
-        "base_points_of_households",
-        "a household's base points are the sum over its attributable baskets",
-        'SELECT count(DISTINCT household_id) FROM truth_baskets WHERE "real"',
-        f"""
-        WITH earned AS (
-            SELECT member_id, sum(points) AS points FROM ({ISSUED})
-            WHERE source = 'pos' AND rule = 'base' AND event_id LIKE 'sale-%' GROUP BY ALL
-        ), due AS (
-            SELECT b.reads_as AS member_id, sum(s.points) AS points
-            FROM truth_baskets AS b
-            JOIN shop_baskets AS s ON s.basket_id::VARCHAR = b.transaction_id
-            WHERE b."real" AND b.reads_as IS NOT NULL GROUP BY ALL
-        )
-        SELECT member_id, due.points AS should_earn, earned.points AS earned
-        FROM due FULL JOIN earned USING (member_id)
-        WHERE coalesce(due.points, 0) <> coalesce(earned.points, 0)
-        """,
-    ),
-)
 
 LEDGER: Final = (
     Check(
@@ -287,15 +234,16 @@ LEDGER: Final = (
     ),
     Check(
         "tiers_follow_points",
-        "what counts for a tier is what this year's lots earned and kept; nobody is below the "
-        "tier that it is enough for",
+        "what counts for a tier is what this year's lots earned and kept, those of merged "
+        "accounts included; nobody is below the tier that it is enough for",
         "SELECT count(*) FROM members",
         """
         WITH this AS (
             SELECT year(timezone('America/New_York', to_timestamp(ends_at // 1000))) AS y
             FROM clock
         ), counted AS (
-            SELECT member_id, sum(points) AS points FROM lots, this
+            SELECT coalesce(person, member_id) AS member_id, sum(points) AS points
+            FROM this, lots LEFT JOIN accounts ON account = member_id
             WHERE year(timezone('America/New_York', timezone('UTC', earned_at))) = y GROUP BY ALL
         )
         SELECT member_id, m.tier, m.qualifying, c.points AS counted

@@ -1,12 +1,12 @@
 """The auditor's questions about messages: allowed, not too many, not at night, and explained.
 
-Comes in: the tables that `scripts.audit` prepares, `consents` and `time_zones` from the raw
+Comes in: the tables that `scripts.audit_tables` makes, `consents` and `time_zones` from the raw
 profile events among them, and the policy of `config/conversation.yaml`.
 """
 
 from typing import Any, Final
 
-from scripts.audit_ledger import Check
+from scripts.audit_check import Check
 
 INTERRUPTING: Final = "('push', 'email', 'sms')"
 GUEST: Final = "member_id LIKE 'guest:%'"

@@ -1,12 +1,12 @@
 """The auditor's questions about people: whose an event is, and that no record got lost.
 
-Comes in: the tables that `scripts.audit` prepares. What a perfect reader of the log could decide
-is in the truth; the engine never sees it.
+Comes in: the tables that `scripts.audit_tables` makes. What a perfect reader of the log
+could decide is in the truth; the engine never sees it.
 """
 
 from typing import Final
 
-from scripts.audit_ledger import Check
+from scripts.audit_check import Check
 
 UNDECIDABLE_MAX: Final = 0.05
 MISLEADING_MAX: Final = 0.001
@@ -68,11 +68,14 @@ OWNERS: Final = """
     GROUP BY ALL;
     CREATE TABLE owners AS
     SELECT source, event_id, best.* FROM (
-        SELECT source, event_id, arg_max({'reason': reason, 'member_id': member_id,
-            'person': person}, (member_id IS NOT NULL, _seq)) AS best
+        SELECT source, event_id, arg_max({'reason': reason,
+            'member_id': CASE WHEN reason <> 'unlinked' THEN member_id END,
+            'person': CASE WHEN reason <> 'unlinked' THEN person END},
+            (member_id IS NOT NULL, _seq)) AS best
         FROM answers WHERE n > 0 GROUP BY ALL)
 """
-"""The answers that stand, and whose each event is by them: as a member, and as a person."""
+"""The answers that stand, and whose each event is by them: as a member, and as a person. An
+`unlink` is nobody's, though the member who is told of it is named."""
 
 PEOPLE: Final = (
     Check(

@@ -17,7 +17,7 @@ import xxhash
 from pipelines.history import find_history
 from pipelines.processes import RunRefused, exclusive
 from schemas.commands import Command
-from schemas.events import CorrectedLot
+from schemas.payloads import CorrectedLot
 from scripts.command_log import journal_of
 from scripts.correct_compare import ACCOUNTS, Books, Ledgers, Pair
 

@@ -13,7 +13,7 @@ import duckdb
 import msgspec
 
 from pipelines.processes import RunRefused
-from schemas.events import CorrectedLot
+from schemas.payloads import CorrectedLot
 
 ACCOUNTS: Final = (
     "issued",

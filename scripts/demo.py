@@ -28,8 +28,6 @@ SEED: Final = 2017
 RUN_FILES: Final = {"warehouse.duckdb", "warehouse.duckdb.wal", "quarantine.jsonl"}
 RUN_FOLDERS: Final = {"triggers", "journal", "recovery", "commands", "archive", "erased"}
 LOCK: Final = ".lock"
-EPOCH_MS: Final = 20_000
-"""State is saved less often than live: whoever stops a demo starts it again."""
 
 Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 """Makes a progress bar with a label."""
@@ -61,7 +59,7 @@ def demo(
         f"[bold]{'Found' if reused else 'Made'} the input[/] in {took['input']:.1f} s: {events}",
         highlight=False,
     )
-    summary = run_files([events], output / "run", workers=workers, epoch_ms=EPOCH_MS)
+    summary = run_files([events], output / "run", workers=workers)
     with _timed(took, "report"):
         warehouse = output / "run" / "warehouse.duckdb"
         report(warehouse, output / "input" / "truth", console, summary.seconds, summary.records)

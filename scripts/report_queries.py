@@ -26,7 +26,7 @@ STITCHING: Final = Figure(
                     WHEN source = 'profile' OR type = 'subscribed' THEN 'profile'
                     WHEN source = 'command' THEN 'command' ELSE 'browse' END AS class,
                t.person, reads_as, decidable, attributable_by,
-               coalesce(a.person, member_id) AS owner
+               CASE WHEN reason <> 'unlinked' THEN coalesce(a.person, member_id) END AS owner
         FROM truth AS t LEFT JOIN current_owners USING (source, event_id, type)
         LEFT JOIN truth_accounts AS a ON account = member_id
         WHERE duplicate_of IS NULL

@@ -26,7 +26,7 @@ def run_files(
     *,
     workers: int = DEFAULT_WORKERS,
     as_of: int | None = None,
-    epoch_ms: int = 10_000,
+    epoch_ms: int | None = None,
     config: Path = DEFAULT_CONFIG,
     console: Console | None = None,
     erased: Path | None = None,

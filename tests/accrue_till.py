@@ -7,20 +7,10 @@ from typing import Any
 
 import msgspec
 
-from schemas.events import (
-    Adjust,
-    Event,
-    Line,
-    Order,
-    Profile,
-    Redeem,
-    Return,
-    Sale,
-    Settle,
-    Viewed,
-)
+from schemas.events import Event
 from schemas.flow import AccountChanged, Attributed, Message, TierChanged
 from schemas.ledger import LedgerEntry, Lot, Redemption, RedemptionAnswer, TierChange
+from schemas.payloads import Adjust, Line, Order, Profile, Redeem, Return, Sale, Settle, Viewed
 from schemas.programme import (
     BaseRate,
     Downgrade,

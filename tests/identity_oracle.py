@@ -38,8 +38,9 @@ each question is answered by reading all of it again. The rule, in full:
 
 from collections.abc import Iterable
 
-from schemas.events import EVENT_TYPES, Event, Merge, Order, Return, Sale, Unlink
+from schemas.events import EVENT_TYPES, Event
 from schemas.ladder import HOUR_MS, PERIOD_MS, Ladder, Rung
+from schemas.payloads import Merge, Order, Return, Sale, Unlink
 
 MEMBER = "member_id:"
 

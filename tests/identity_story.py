@@ -19,14 +19,22 @@ LINE = {"line_id": "1", "sku": "a", "amount": 1000}
 NOBODY = None
 
 
-def sale(event_id: str, at: int, identifiers: str = "", *, transaction: str = "", **more: Any):
+def sale(
+    event_id: str,
+    at: int,
+    identifiers: str = "",
+    *,
+    transaction: str = "",
+    amount: int = 1000,
+    **more: Any,
+):
     return event(
         event_id,
         "sale",
         at,
         identifiers,
         currency="USD",
-        lines=[LINE],
+        lines=[{**LINE, "amount": amount}],
         transaction_id=transaction or f"t-{event_id}",
         **more,
     )

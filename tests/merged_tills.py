@@ -10,8 +10,9 @@ import msgspec
 from accrue_till import Till, event, message
 
 from schemas.commands import LoopCommand, command_of
-from schemas.events import Event, Merge, Transfer
+from schemas.events import Event
 from schemas.flow import Attributed, Message
+from schemas.payloads import Merge, Transfer
 from transforms.accrue import Accrue
 
 

@@ -12,7 +12,8 @@ from math import floor
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schemas.events import Adjust, Event, Line, Order, Redeem, Return, Sale, Settle
+from schemas.events import Event
+from schemas.payloads import Adjust, Line, Order, Redeem, Return, Sale, Settle
 from schemas.programme import Terms
 from transforms.accrue.book import lot_id
 

@@ -3,8 +3,9 @@
 import msgspec
 
 from schemas.churn_model import ChurnModel
-from schemas.events import Event, Line, Order, Return, Sale
+from schemas.events import Event
 from schemas.flow import Attributed, Message
+from schemas.payloads import Line, Order, Return, Sale
 from transforms.score import Score
 
 DAY_MS = 86_400_000

@@ -13,8 +13,9 @@ import typer
 from config.secret_keys import SECRETS
 from schemas import journeys, ladder, programme, settings
 from schemas.decisions import CHANNELS, DECISION_REASONS, LEFT_BECAUSE, Decision
-from schemas.events import EVENT_TYPES, NAMESPACES, SOURCES, Line, Tender
+from schemas.events import EVENT_TYPES, NAMESPACES, SOURCES
 from schemas.ledger import Account, EntryKind, RedemptionCode
+from schemas.payloads import Line, Tender
 from schemas.refusals import REASONS
 from scripts import cli
 

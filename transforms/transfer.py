@@ -12,10 +12,14 @@ import msgspec
 from xxhash import xxh3_128_hexdigest
 
 from schemas.commands import LoopCommand
-from schemas.events import Event, Transfer
+from schemas.events import Event
+from schemas.payloads import Transfer
 
 FORM: Final = "1"
 """Of the text: another number, another reader."""
+
+SCORE: Final = "score"
+"""The part of a transfer that is score's; all others are accrue's."""
 
 _encode = msgspec.msgpack.Encoder().encode
 

@@ -27,8 +27,9 @@ from bytewax.testing import cluster_main
 from pipelines.interpreter import keep_thread_state, settle_garbage_collector
 from pipelines.key_groups import Fanout, Routed, regrouping, same_keys, together, towards
 from schemas.codec import Packet
-from schemas.events import Event, Viewed
+from schemas.events import Event
 from schemas.flow import Attributed, Message, Output, Send
+from schemas.payloads import Viewed
 from transforms.operator import Operator
 
 EVENTS_A_BATCH = 4_096

@@ -20,7 +20,8 @@ from pipelines.decode_records import decode_all
 from pipelines.history import History, HistoryFile
 from pipelines.sources.file_stamps import FileStamps
 from pipelines.sources.records import open_records
-from schemas.events import Event, Merge, Order, Return, Sale
+from schemas.events import Event
+from schemas.payloads import Merge, Order, Return, Sale
 from sinks.archive import begins_at
 from transforms.decode import Decoder
 from transforms.stitch.guests import spend
@@ -54,10 +55,7 @@ def _events(one: HistoryFile, bound_at: int, decoder: Decoder) -> Iterator[tuple
 
 
 class Observed(NamedTuple):
-    """Events by number, and the identifiers on them by number: `of[n]` stands on event `on[n]`.
-
-    `strongest`, `weakest_first`: of an event, by the ladder's order.
-    """
+    """Events by number, and the identifiers on them by number: `of[n]` stands on event `on[n]`."""
 
     sources: list[str]
     event_ids: list[str]

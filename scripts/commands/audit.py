@@ -43,10 +43,10 @@ def audit(
         find_city,
         find_run,
         findings,
-        prepared,
         said,
     )
     from scripts.audit_figures import show  # noqa: PLC0415
+    from scripts.audit_tables import prepared  # noqa: PLC0415
 
     try:
         run = find_run(output)

@@ -139,7 +139,7 @@ def identity(
     the usual guards, and "the last login wins". Compared are people merged, events, purchases and
     money given to a wrong person, and precision and recall of what can be decided at all.
 
-    Examples: `kizuna bench identity --members 5000`,
+    Example: `kizuna bench identity --members 5000`,
     `kizuna bench identity --output demo/run --truth demo/city/truth`
     """
     import shlex  # noqa: PLC0415

@@ -69,7 +69,7 @@ def identity(
         instant = None if at is None else datetime.fromtimestamp(at / 1000, timezone.utc)
         return explain_identity(questions, asked, deployment.ladder, sources, instant)
 
-    _tell(story, "show_identity", output, config, read_all, as_json, seconds)
+    _tell(story, output, config, read_all, as_json, seconds)
 
 
 @explains.command("member")
@@ -89,7 +89,7 @@ def member(
 
         return explain_member(questions, member_id.removeprefix("member_id:"))
 
-    _tell(story, "show_member", output, None, None, as_json, seconds)
+    _tell(story, output, None, None, as_json, seconds)
 
 
 @explains.command("entry")
@@ -111,7 +111,7 @@ def entry(
 
         return explain_entry(questions, entry_id, sources)
 
-    _tell(story, "show_entry", output, config, read_all, as_json, seconds)
+    _tell(story, output, config, read_all, as_json, seconds)
 
 
 @explains.command("trigger")
@@ -131,12 +131,11 @@ def trigger(
 
         return explain_trigger(questions, trigger_id)
 
-    _tell(story, "show_trigger", output, None, None, as_json, seconds)
+    _tell(story, output, None, None, as_json, seconds)
 
 
 def _tell(
     story: Callable[[Any, Any, Any], Any],
-    show: str,
     output: Path,
     config: Path | None,
     read_all: bool | None,
@@ -173,11 +172,11 @@ def _tell(
         return
     from rich.console import Console  # noqa: PLC0415
 
-    from scripts.explain import show as shown  # noqa: PLC0415
+    from scripts.explain.show import show  # noqa: PLC0415
 
     console = Console(highlight=False)
     for one in told if isinstance(told, list) else [told]:
-        getattr(shown, show)(console, one)
+        show(console, one)
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -41,14 +41,17 @@ def short(identifier: str) -> str:
 
 
 def heading(console: Console, title: str, said: str) -> None:
+    """What a story is about, and a word on it."""
     console.print(Text.assemble((title, "bold"), "  ", (said, "dim")))
 
 
 def drawn_up(way: Way) -> Tree:
+    """A way up: each branch is an owner, since when and by which event."""
     return _branches(Tree(Text(short(way.identifier), style="bold")), way, "")
 
 
 def drawn_down(way: Way) -> Tree:
+    """All that ever stood below an identifier; what has ended is dim."""
     return _branches(Tree(Text(short(way.identifier), style="bold")), way, "below")
 
 
@@ -71,12 +74,14 @@ def _branches(tree: Tree, way: Way, direction: str) -> Tree:
 
 
 def until(link: Link) -> str:
+    """Until when a link stood."""
     if link.superseded:
         return "never stood"
     return minute(link.until_at) or "still"
 
 
 def pairs(console: Console, rows: Iterable[tuple[str, Any]]) -> None:
+    """A line a name and value; what has no value is left out."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -87,10 +92,12 @@ def pairs(console: Console, rows: Iterable[tuple[str, Any]]) -> None:
 
 
 def fields(values: Mapping[str, Any]) -> str:
+    """Names and values in one line; empty ones are left out."""
     return ", ".join(f"{name} {value_of(value)}" for name, value in values.items() if value != "")
 
 
 def value_of(value: Any) -> str:
+    """A value as it is read: what isn't plain is JSON."""
     if isinstance(value, str | int | float) or value is None:
         return str(value)
     return msgspec.json.encode(value).decode()
@@ -124,3 +131,9 @@ def table(
     if more and len(rows) > SHOWN:
         where = "earlier" if last else "more"
         console.print(Text(f"  … and {len(rows) - SHOWN:,} {where}: --json", style="dim"))
+
+
+def unread(console: Console, why: str) -> None:
+    """Say why events couldn't be looked at; nothing, if they all could."""
+    if why:
+        console.print(Text(f"Events are missing: {why}.", style="yellow"))

@@ -13,7 +13,7 @@ from rich.console import Console
 from config.deployment import HERE, load_deployment
 from scripts.explain.entry import explain_entry
 from scripts.explain.questions import Questions
-from scripts.explain.show import show_entry
+from scripts.explain.show_why import show_entry
 from scripts.explain.source_events import LIMIT_BYTES, SourceEvents
 from scripts.sql import find_warehouse
 

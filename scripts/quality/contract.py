@@ -16,8 +16,9 @@ from typing import Final
 import duckdb
 import msgspec
 
-from schemas.events import EVENT_TYPES, NAMESPACES, SOURCES, Event, Payload
+from schemas.events import EVENT_TYPES, NAMESPACES, SOURCES, Event
 from schemas.field_rules import LATEST_MS, FieldRule, rules_of
+from schemas.payloads import Payload
 from scripts.quality.question import Expected, Question
 from sinks.duckdb.schema import ROW_TABLES
 

@@ -138,7 +138,38 @@ def sentence(row: dict[str, Any], money: Money) -> str:
     return f"{row['event_id']}: {what}: is {now}, would be {then}"
 
 
-def answer(rung: str | None, reason: str | None) -> str:
+CHANGE_HEAD: Final = ("", "now", "then", "events", "purchases", "amount")
+"""Over `change_cells`."""
+MEMBER_HEAD: Final = ("", "lost", "gained", "purchases", "amount", "points")
+"""Over `member_cells`."""
+
+
+def change_cells(row: dict[str, Any], money: Money) -> list[str]:
+    """A row of `changes`, as it is shown: from whom to whom, and what answers in both."""
+    return [
+        CHANGES[row["change"]],
+        _answer(row["rung_baseline"], row["reason_baseline"]),
+        _answer(row["rung_alternative"], row["reason_alternative"]),
+        f"{row['events']:,}",
+        f"{row['purchases']:,}",
+        money.said(row["amount"]),
+    ]
+
+
+def member_cells(row: dict[str, Any], money: Money) -> list[str]:
+    """A row of `members`, as it is shown: what they would lose and gain."""
+    points = row["points_difference"]
+    return [
+        row["member_id"],
+        f"{row['events_lost']:,}",
+        f"{row['events_gained']:,}",
+        f"{row['purchases_gained'] - row['purchases_lost']:+,}",
+        money.said(row["amount_gained"] - row["amount_lost"]),
+        "–" if points is None else f"{points:+,}",
+    ]
+
+
+def _answer(rung: str | None, reason: str | None) -> str:
     """How an owner was found, or why there is none."""
     return f"{rung}: {reason}" if rung else "still waits"
 

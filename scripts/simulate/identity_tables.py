@@ -158,9 +158,9 @@ LINK_DIFFERENCES: Final = ComparedTable(
 NOTICE_DIFFERENCES: Final = ComparedTable(
     "notice_differences",
     "What each ladder decided not to do, by kind and namespace: shared identifiers, conflicts, "
-    "limits.",
+    "duplicates.",
     {
-        "kind": "conflict, shared, limit, duplicate, …",
+        "kind": "conflict, shared or duplicate",
         "namespace": "of the identifier concerned",
         **BOTH,
         "only_baseline": "identifiers concerned only by the current configuration",

@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from scripts.simulate.findings import Findings, name_of, reason_of, said, said_percent
-from scripts.simulate.identity_findings import CHANGES, answer, link_lines
+from scripts.simulate.identity_findings import (
+    CHANGE_HEAD,
+    MEMBER_HEAD,
+    change_cells,
+    link_lines,
+    member_cells,
+)
 
 STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1d2530; margin: 0 auto; max-width: 62rem;
@@ -173,20 +179,9 @@ def _identity(findings: Findings) -> str:
     if identity.changes:
         parts.append(
             _table(
-                ["", "now", "then", "events", "purchases", "amount", "members"],
+                [*CHANGE_HEAD, "members"],
                 [
-                    (
-                        "",
-                        [
-                            CHANGES[row["change"]],
-                            answer(row["rung_baseline"], row["reason_baseline"]),
-                            answer(row["rung_alternative"], row["reason_alternative"]),
-                            f"{row['events']:,}",
-                            f"{row['purchases']:,}",
-                            money.said(row["amount"]),
-                            f"{row['members']:,}",
-                        ],
-                    )
+                    ("", [*change_cells(row, money), f"{row['members']:,}"])
                     for row in identity.changes
                 ],
             )
@@ -199,20 +194,9 @@ def _identity(findings: Findings) -> str:
 def _concerned(findings: Findings) -> str:
     """The members most concerned, with examples of their events."""
     return _table(
-        ["", "lost", "gained", "purchases", "amount", "points", WHY],
+        [*MEMBER_HEAD, WHY],
         [
-            (
-                "",
-                [
-                    row["member_id"],
-                    f"{row['events_lost']:,}",
-                    f"{row['events_gained']:,}",
-                    f"{row['purchases_gained'] - row['purchases_lost']:+,}",
-                    findings.money.said(row["amount_gained"] - row["amount_lost"]),
-                    "–" if row["points_difference"] is None else f"{row['points_difference']:+,}",
-                    " · ".join(row["examples"]),
-                ],
-            )
+            ("", [*member_cells(row, findings.money), " · ".join(row["examples"])])
             for row in findings.identity.members
         ],
     )

@@ -102,7 +102,8 @@ def _with(
         event = events.get(name) if command == recorded.get(name) else None
         if event is None:
             at = next((end for end in ends if end > command.occurred_at), ends[-1])
-            event = command.as_event(max(at, command.occurred_at))
+            at = max(at, command.occurred_at)
+            event = msgspec.structs.replace(command, occurred_at=at).as_event(at)
         lines.append((event["received_at"], name, msgspec.json.encode(event)))
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "given.jsonl"

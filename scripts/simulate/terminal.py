@@ -7,7 +7,14 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.simulate.findings import Findings, name_of, reason_of, said, said_percent
-from scripts.simulate.identity_findings import CHANGES, IdentityFindings, answer, link_lines
+from scripts.simulate.identity_findings import (
+    CHANGE_HEAD,
+    MEMBER_HEAD,
+    IdentityFindings,
+    change_cells,
+    link_lines,
+    member_cells,
+)
 from scripts.simulate.rows import Money
 
 UNCHANGED = (
@@ -127,31 +134,16 @@ def _verdict(findings: Findings) -> str:
 
 def show_identity(identity: IdentityFindings, money: Money, console: Console) -> None:
     """Whose events would be somebody else's, how, and with which risk."""
-    table = _table("Events with another owner", "", "now", "then", "events", "purchases", "amount")
+    table = _table("Events with another owner", *CHANGE_HEAD)
     for column in table.columns[1:3]:
         column.justify = "left"
     for row in identity.changes:
-        table.add_row(
-            CHANGES[row["change"]],
-            answer(row["rung_baseline"], row["reason_baseline"]),
-            answer(row["rung_alternative"], row["reason_alternative"]),
-            f"{row['events']:,}",
-            f"{row['purchases']:,}",
-            money.said(row["amount"]),
-        )
+        table.add_row(*change_cells(row, money))
     if table.rows:
         console.print(table)
-    members = _table("Whose", "", "lost", "gained", "purchases", "amount", "points")
+    members = _table("Whose", *MEMBER_HEAD)
     for row in identity.members:
-        difference = row["points_difference"]
-        members.add_row(
-            row["member_id"],
-            f"{row['events_lost']:,}",
-            f"{row['events_gained']:,}",
-            f"{row['purchases_gained'] - row['purchases_lost']:+,}",
-            money.said(row["amount_gained"] - row["amount_lost"]),
-            "–" if difference is None else f"{difference:+,}",
-        )
+        members.add_row(*member_cells(row, money))
     if members.rows:
         console.print(members)
     for example in dict.fromkeys(one for row in identity.members for one in row["examples"]):

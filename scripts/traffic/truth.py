@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from scripts.traffic.happenings import Happening
 from scripts.traffic.people import Family
-from scripts.traffic.reader import Verdict
+from scripts.traffic.rule import Verdict
 
 ROWS_A_GROUP: Final = 200_000
 TEXT: Final = pa.string()

@@ -16,14 +16,11 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from schemas.erasure import ORPHAN, Erased, Erasure, is_orphan
-from schemas.flow import Row
-from schemas.ledger import LedgerEntry
-from sinks.duckdb.columns import columns_of
+from schemas.erasure import Erased, is_orphan
 from sinks.duckdb.create import create_warehouse, open_warehouse
-from sinks.duckdb.schema import SEQ, TABLES, Table
+from sinks.duckdb.erased_totals import write_totals
+from sinks.duckdb.schema import TABLES, Table
 from sinks.position import sync_directory
-from sinks.row_batch import RowBatch
 
 ASIDE: Final = ".erasing"
 WHOLE: Final = frozenset(("owner", "identifier", "handle"))
@@ -70,7 +67,7 @@ def erase_in_warehouse(
                 con.execute(_copy_sql(table, rename))
         _commands(con, people, orphans)
         _quarantine(con, new_raw)
-        _totals(con, erased)
+        write_totals(con, erased)
         con.commit()
         con.execute("DETACH old")
         con.execute("CHECKPOINT")
@@ -80,77 +77,6 @@ def erase_in_warehouse(
         os.fsync(file.fileno())
     aside.replace(path)
     sync_directory(path.parent)
-
-
-def complete_totals(path: Path, erased: Sequence[Erased]) -> None:
-    """Write what stays of the erased into a warehouse that lacks it: one that was filled anew, or
-    is another output's."""
-    if not erased:
-        return
-    con = open_warehouse(path)
-    try:
-        row = con.execute("SELECT count(*) FROM erasures").fetchone()
-        if row is None or row[0] != len(erased):
-            con.begin()
-            _totals(con, erased)
-            con.commit()
-    finally:
-        con.close()
-
-
-def total_rows(erased: Sequence[Erased]) -> list[Row]:
-    """What stays of the erased: entries by month, and a row each that says so."""
-    rows: list[Row] = []
-    for one in erased:
-        balances: dict[str, int] = {}
-        for number, total in enumerate(one.totals):
-            balances[total.debit] = balances.get(total.debit, 0) - total.points
-            balances[total.credit] = balances.get(total.credit, 0) + total.points
-            rows.append(
-                LedgerEntry(
-                    entry_id=f"{one.member_id}-{one.erased_at}-{number}",
-                    member_id=one.member_id,
-                    debit=total.debit,
-                    credit=total.credit,
-                    points=total.points,
-                    kind=total.kind,
-                    rule=total.rule,
-                    programme_version=total.programme_version,
-                    lot_id=None,
-                    source=None,
-                    event_id=None,
-                    line_id=None,
-                    occurred_at=total.month,
-                    posted_at=total.month,
-                    corrects=None,
-                )
-            )
-        rows.append(
-            Erasure(
-                member_id=one.member_id,
-                erased_at=one.erased_at,
-                identifiers=len(one.tombstones),
-                entries=sum(total.entries for total in one.totals),
-                balances=msgspec.json.encode(dict(sorted(balances.items()))).decode(),
-            )
-        )
-    return rows
-
-
-def _totals(con: duckdb.DuckDBPyConnection, erased: Sequence[Erased]) -> None:
-    """`_seq` 0: no resume takes these rows back."""
-    con.execute("DELETE FROM erasures")
-    con.execute(f"DELETE FROM ledger_entries WHERE starts_with(member_id, '{ORPHAN}')")
-    rows = total_rows(erased)
-    if not rows:
-        return
-    for name, batch in columns_of(RowBatch(rows)).tables.items():
-        numbered = pa.Table.from_batches([batch]).append_column(
-            SEQ.name, pa.array([0] * batch.num_rows, pa.int64())
-        )
-        con.register("incoming", numbered)
-        con.execute(f"INSERT INTO {name} FROM incoming")
-        con.unregister("incoming")
 
 
 def _copy_sql(table: Table, rename: Sequence[str]) -> str:

@@ -13,7 +13,8 @@ from kafka_live import CONFIG
 
 ROOT = CONFIG.parent
 PACKAGES = ("config", "pipelines", "schemas", "scripts", "sinks", "transforms")
-STATE = "transforms/score/score_member.py"
+OPERATOR = "transforms/score/score_member.py"
+STATE = "transforms/score/state.py"
 FIELD = "heard"
 """Of `ScoreState` in the next release: how many messages about a member it has applied."""
 
@@ -24,16 +25,21 @@ def next_tree(folder):
         shutil.copytree(
             ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__")
         )
-    path = folder / STATE
-    lines = path.read_text().splitlines(keepends=True)
-    classes = {one.name: one for one in ast.parse("".join(lines)).body if hasattr(one, "name")}
-    operator = classes["Score"].body
-    (apply,) = (one for one in operator if getattr(one, "name", "") == "on_event")
-    # From the end, so that line numbers before it stay what they are.
+    lines, operator = read_class(folder / OPERATOR, "Score")
+    (apply,) = (one for one in operator.body if getattr(one, "name", "") == "on_event")
     lines.insert(apply.body[0].lineno - 1, f"        state.{FIELD} += 1\n")
-    lines.insert(classes["ScoreState"].end_lineno, f"    {FIELD}: int = 0\n")
-    path.write_text("".join(lines))
+    (folder / OPERATOR).write_text("".join(lines))
+    lines, state = read_class(folder / STATE, "ScoreState")
+    lines.insert(state.end_lineno, f"    {FIELD}: int = 0\n")
+    (folder / STATE).write_text("".join(lines))
     return folder
+
+
+def read_class(path, name):
+    """The lines of a module, and one of its classes."""
+    text = path.read_text()
+    (found,) = (one for one in ast.parse(text).body if getattr(one, "name", "") == name)
+    return text.splitlines(keepends=True), found
 
 
 def next_config(config, folder, effective_from):

@@ -338,6 +338,22 @@ def test_the_command_shows_erases_and_says_what_it_refuses(
     assert "Erased" not in again.output
 
 
+def test_a_request_that_named_what_others_have_too_is_met_once(tmp_path: Path) -> None:
+    """Ana asks by a card that Ben uses afterwards: it stays his, and her request is no longer
+    open."""
+    told = City()
+    told.add(1, "enrolled", "profile", of(ANA, "member_id", "card"))
+    told.add(2, "erasure_requested", "profile", of(ANA, "card"))
+    told.sale(3, "b1", 900, {**of(ANA, "card"), **of(BEN, "member_id")})
+    told.write(tmp_path / "events" / "known.jsonl")
+    output = ran(tmp_path / "out", tmp_path / "events")
+    assert rows_of(output, "SELECT count(*) FROM erasures") == [(1,)]
+    assert rows_of(output, "SELECT identifiers FROM erasure_requests") == [
+        (f'["card:{ANA["card"]}"]',)
+    ]
+    assert erase.find(output, DEPLOYMENT).requests == []
+
+
 def test_the_middle_of_the_input_is_refused(
     small: tuple[Path, Path, int, Path], tmp_path: Path
 ) -> None:

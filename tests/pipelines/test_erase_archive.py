@@ -17,9 +17,10 @@ from schemas.erasure import Erased
 from schemas.events import Event
 from schemas.refusals import Quarantined
 from sinks.archive import ArchiveLane, ArchivePosition, lane_files
-from sinks.duckdb.erase import total_rows
+from sinks.duckdb.erased_totals import total_rows
 from transforms.decode import Decoder
-from transforms.decode.erased import Husks, Tombstones
+from transforms.decode.erased import Husks
+from transforms.decode.tombstones import Tombstones
 
 CONFIG = Path(__file__).parents[2] / "config"
 DEPLOYMENT = read_configuration(CONFIG)

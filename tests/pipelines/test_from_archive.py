@@ -21,7 +21,8 @@ from pipelines.sources.files import FilePartition, FilePosition
 from pipelines.sources.journal import InputFile, find_inputs
 from pipelines.sources.raw import Raw, RawBatch
 from schemas.codec import ArchiveBatch
-from schemas.events import Event, Searched
+from schemas.events import Event
+from schemas.payloads import Searched
 from scripts.generate import generate
 from scripts.warehouse_hash import triggers_hash, warehouse_hash
 from sinks.archive import ArchiveLane, ArchiveSink, lane_files

@@ -18,9 +18,9 @@ from scripts.warehouse_hash import warehouse_hash
 from sinks.duckdb.schema import ROW_TABLES
 
 
-def rebuilt(inputs: Path, output: Path, **options: object) -> Path:
+def rebuilt(*inputs: Path, output: Path, **options: object) -> Path:
     settings: dict[str, object] = {
-        "inputs": [inputs],
+        "inputs": inputs,
         "output": output,
         "config": DEFAULT_CONFIG,
         "groups": 8,
@@ -46,7 +46,7 @@ def ran(city: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def folded(ran: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return rebuilt(ran, tmp_path_factory.mktemp("rebuilt")).parent
+    return rebuilt(ran, output=tmp_path_factory.mktemp("rebuilt")).parent
 
 
 def test_every_table_is_the_runs(ran: Path, folded: Path) -> None:
@@ -61,7 +61,7 @@ def test_every_table_is_the_runs(ran: Path, folded: Path) -> None:
 
 
 def test_several_processes_make_the_same(ran: Path, city: Path, tmp_path: Path) -> None:
-    again = rebuilt(city, tmp_path / "out", workers=2, groups=5)
+    again = rebuilt(city, ran / "commands", output=tmp_path / "out", workers=2, groups=5)
     assert warehouse_hash(again) == warehouse_hash(ran / "warehouse.duckdb")
 
 
@@ -90,9 +90,9 @@ def test_generations_of_a_run_are_read_as_it_read_them(city: Path, tmp_path: Pat
     output = tmp_path / "run"
     run_files([first], output, workers=1)
     run_files([first, second], output, workers=1)
-    again = rebuilt(output, tmp_path / "again")
+    again = rebuilt(output, output=tmp_path / "again")
     assert warehouse_hash(again) == warehouse_hash(output / "warehouse.duckdb")
-    in_one = rebuilt(city, tmp_path / "in_one")
+    in_one = rebuilt(city, output=tmp_path / "in_one")
     assert warehouse_hash(in_one) != warehouse_hash(again), "the floors made no difference"
 
 
@@ -103,8 +103,8 @@ def test_disorder_ends_in_the_same_balances(city: Path, tmp_path: Path) -> None:
     assert counts["late"] > 20
     assert counts["twice"] > 5
     as_of = 1_500_000_000_000
-    calm = rebuilt(city, tmp_path / "calm", as_of=as_of)
-    rough = rebuilt(tmp_path / "disturbed", tmp_path / "rough", as_of=as_of)
+    calm = rebuilt(city, output=tmp_path / "calm", as_of=as_of)
+    rough = rebuilt(tmp_path / "disturbed", output=tmp_path / "rough", as_of=as_of)
     found = differences(calm, rough)
     assert found.count == 0, found.lines()
     assert found.compared["members"] > 30
@@ -114,26 +114,26 @@ def test_disorder_ends_in_the_same_balances(city: Path, tmp_path: Path) -> None:
 def test_a_closed_gate_publishes_nothing(city: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     file = next(city.rglob("service.jsonl"))
-    good = warehouse_hash(rebuilt(file, output))
+    good = warehouse_hash(rebuilt(file, output=output))
     with pytest.raises(NotPublished, match="no good"):
-        rebuilt(city, output, gate=lambda warehouse: f"{warehouse.name} is no good")
+        rebuilt(city, output=output, gate=lambda warehouse: f"{warehouse.name} is no good")
     assert warehouse_hash(output / "warehouse.duckdb") == good
     assert warehouse_hash(output / "rejected" / "warehouse.duckdb") != good
     assert not (output / ".rebuilding").exists()
-    rebuilt(file, output, gate=lambda warehouse: "")
+    rebuilt(file, output=output, gate=lambda warehouse: "")
     assert warehouse_hash(output / "warehouse.duckdb") == good
 
 
 def test_what_cannot_be_folded_is_refused(ran: Path, city: Path, tmp_path: Path) -> None:
     with pytest.raises(RunRefused, match=r"must hold \.jsonl or \.avro files"):
-        rebuilt(tmp_path, tmp_path / "out")
+        rebuilt(tmp_path, output=tmp_path / "out")
     with pytest.raises(RunRefused, match="must not be the output of a run"):
-        rebuilt(city, ran)
+        rebuilt(city, output=ran)
     file = tmp_path / "pos.jsonl"
     lines = next(city.rglob("pos.jsonl")).read_bytes().splitlines(keepends=True)
     file.write_bytes(b"".join([lines[-1], *lines]))
     with pytest.raises(RunRefused, match="record 2: must be in order of received_at"):
-        rebuilt(file, tmp_path / "out")
+        rebuilt(file, output=tmp_path / "out")
     assert not (tmp_path / "out" / "warehouse.duckdb").exists()
 
 
@@ -143,13 +143,13 @@ def test_an_input_that_changed_since_the_run_is_refused(tmp_path: Path) -> None:
     changed = next((tmp_path / "city").rglob("profile.jsonl"))
     changed.write_bytes(changed.read_bytes() + b"\n")
     with pytest.raises(RunRefused, match="must be as the run read it; its content is another"):
-        rebuilt(tmp_path / "run", tmp_path / "out")
+        rebuilt(tmp_path / "run", output=tmp_path / "out")
 
 
 def test_a_runner_that_fails_says_so(city: Path, tmp_path: Path) -> None:
     arguments = ["--runner=PortableRunner", "--job_endpoint=127.0.0.1:1", "--job_server_timeout=1"]
     with pytest.raises(RebuildFailed):
-        rebuilt(city, tmp_path / "out", runner_args=arguments)
+        rebuilt(city, output=tmp_path / "out", runner_args=arguments)
 
 
 def test_the_command(city: Path, tmp_path: Path) -> None:

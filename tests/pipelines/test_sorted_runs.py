@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from pipelines import sorted_runs
 from pipelines.sorted_runs import SortedRuns, encode_run
-from schemas.events import Event, Viewed
+from schemas.events import Event
 from schemas.flow import Climb, Message
+from schemas.payloads import Viewed
 
 TIMES = st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=12), max_size=12)
 

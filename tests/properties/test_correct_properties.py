@@ -24,9 +24,10 @@ from test_ledger_properties import (
     small_terms,
 )
 
-from schemas.events import Correct, CorrectedLot, Event, Redeem, Settle
+from schemas.events import Event
 from schemas.flow import Message
 from schemas.ledger import Correction
+from schemas.payloads import Correct, CorrectedLot, Redeem, Settle
 from schemas.programme import BaseRate, Expiry, TierRate
 
 FEWER = settings(BOUNDED, max_examples=60)

@@ -32,9 +32,10 @@ from identity_story import (
 )
 from in_memory import HOUR, START, ladder, stitch
 
-from schemas.events import EVENT_TYPES, Event, Order, Return, Sale
+from schemas.events import EVENT_TYPES, Event
 from schemas.flow import Attributed
 from schemas.ladder import Ladder, Limit
+from schemas.payloads import Order, Return, Sale
 
 MINUTE = HOUR // 60
 NAMES = (Order, Return)

@@ -7,13 +7,16 @@ from typing import Any
 
 import msgspec
 
-from schemas.events import EVENT_TYPES, Payload
+from schemas.events import EVENT_TYPES
 from schemas.field_rules import FieldRule, rules_of
+from schemas.payloads import Payload, Unlink
 
 AT = 1_488_362_400_000
 PAYLOADS = Payload.__subclasses__()
 TYPE_OF = {kind.payload: name for name, kind in reversed(EVENT_TYPES.items())}
 """A type of each payload."""
+NOTHING = "1.gadhY2NvdW503gAA"
+"""The contents of a transfer of an account with nothing in it."""
 
 
 def value_of(kind: Any, rule: FieldRule) -> Any:
@@ -31,8 +34,12 @@ def value_of(kind: Any, rule: FieldRule) -> Any:
         return [struct_of(arguments[0])] if rule.items else []
     if arguments:
         return value_of(arguments[0], rule)
+    if rule.name == "contents":
+        return NOTHING
+    if rule.name == "owner":
+        return "member_id:m-1"
     # A correction's accounts must sum to zero.
-    number = 0 if rule.at_least is not None and rule.at_least < 0 else 1
+    number = 0 if rule.at_least is not None and rule.at_least < 0 else max(1, rule.at_least or 0)
     return {str: f"a-{rule.name}", int: number, bool: True}[kind]
 
 
@@ -51,7 +58,7 @@ def event_of(payload: type[Payload], event_id: str = "good") -> dict[str, Any]:
         "occurred_at": AT,
         "received_at": AT + 1,
         "market": "us",
-        "identifiers": {"member_id": "m-1"},
+        "identifiers": {"card": "c-1"} if payload is Unlink else {"member_id": "m-1"},
         "payload": struct_of(payload),
     }
 

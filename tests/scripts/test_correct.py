@@ -8,7 +8,7 @@ import pytest
 from loop_shop import AT, DAY, command, config_folder, kizuna, play, rows, sale, write
 
 from pipelines.processes import RunRefused, exclusive
-from schemas.events import CorrectedLot
+from schemas.payloads import CorrectedLot
 from scripts.correct import must_stand_at
 from scripts.correct_compare import ACCOUNTS, Books, Ledgers, Pair
 

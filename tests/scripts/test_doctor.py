@@ -65,6 +65,7 @@ def config(tmp_path, monkeypatch):
     shutil.copytree(HERE, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__", "grafana"))
     monkeypatch.setenv("KIZUNA_PEPPER", "v1:" + "ab" * 16)
     monkeypatch.setenv("KIZUNA_QUARANTINE_KEY", "cd" * 32)
+    monkeypatch.setenv("KIZUNA_ERASURE_KEY", "ef" * 32)
     set_kafka(folder, brokers=f"127.0.0.1:{free_port()}")
     return folder
 
@@ -131,7 +132,7 @@ def test_where_all_is_well_nothing_is_wrong(config, output, no_kafka):
     said = {name: findings[name].said for name in ("python", "packages", "config", "lock")}
     assert said["python"].startswith(f"{sys.version_info[0]}.{sys.version_info[1]}.")
     assert "bytewax 0.21.1" in said["packages"]
-    assert "5 journeys" in said["config"]
+    assert "6 journeys" in said["config"]
     assert said["lock"] == "free: no run lives"
 
 

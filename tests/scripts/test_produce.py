@@ -245,7 +245,8 @@ def test_what_was_acknowledged_is_what_the_broker_has(
     assert len(set(kept)) == 600
     for record, one in zip(records, decoded, strict=True):
         assert record.topic() == topic_of(one["source"], prefix)
-        assert began - 1_000 < one["occurred_at"] <= record.timestamp()[1]
+        # Two clocks of one machine, read one after the other, may be a millisecond apart.
+        assert began - 1_000 < one["occurred_at"] <= record.timestamp()[1] + 1
 
 
 def test_one_persons_events_stay_in_order(broker: str, prefix: str, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from schemas.events import EVENT_TYPES, NAMESPACES
 from scripts.import_completejourney import import_completejourney
 from scripts.traffic.city import OutputExists
 from scripts.traffic.completejourney import data_files
-from scripts.traffic.reader import UNDECIDABLE, WHY
+from scripts.traffic.rule import UNDECIDABLE, WHY
 
 HOUSEHOLDS = 250
 REPOSITORY = Path(__file__).parents[2]

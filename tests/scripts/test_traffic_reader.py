@@ -3,7 +3,8 @@
 import pytest
 
 from scripts.traffic.happenings import Diary
-from scripts.traffic.reader import WHY, Reader
+from scripts.traffic.reader import Reader
+from scripts.traffic.rule import WHY
 
 HOUR = 3_600_000
 DAY = 24 * HOUR

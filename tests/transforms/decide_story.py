@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from schemas.decisions import Decision, Delivery, JourneyEntry, Member, Trigger
-from schemas.events import EVENT_TYPES, AnyPayload, Event, Line, Merge, Nothing, Profile
+from schemas.events import EVENT_TYPES, Event
 from schemas.flow import (
     AccountChanged,
     Attributed,
@@ -23,6 +23,7 @@ from schemas.flow import (
 )
 from schemas.journeys import Conversation, Journey
 from schemas.member_state import MemberState
+from schemas.payloads import AnyPayload, Line, Merge, Nothing, Profile
 from transforms.decide import Decide, DecideState
 
 CONFIG = Path(__file__).parents[2] / "config"

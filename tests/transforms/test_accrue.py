@@ -29,9 +29,9 @@ from accrue_till import (
     viewed,
 )
 
-from schemas.events import Adjust
 from schemas.flow import AccountChanged
 from schemas.ledger import LedgerEntry, RedemptionAnswer, RedemptionCode
+from schemas.payloads import Adjust
 from schemas.programme import BaseRate, Downgrade, Expiry, TierLevel, Tiers
 from transforms.accrue.book import MOVEMENTS
 from transforms.accrue.state import AccrueState

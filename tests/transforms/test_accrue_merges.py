@@ -25,9 +25,9 @@ from accrue_till import (
 from merged_tills import Tills, event_of
 
 from schemas.commands import LoopCommand
-from schemas.events import Correct
 from schemas.flow import AccountChanged
 from schemas.ledger import AccountMerge, Correction, LedgerEntry, RedemptionAnswer
+from schemas.payloads import Correct
 from transforms.accrue import Accrue, Programmes
 
 TWO = [line("1", 1000, "apple"), line("2", 2000, "bread")]
@@ -228,6 +228,23 @@ def test_a_purchase_of_the_loser_that_is_somebody_elses_goes(asked_at: float) ->
     assert own(tills, "third") == (0, 0, 0)
 
 
+@pytest.mark.parametrize("first", [0, 1], ids=["the loser's first", "the other's first"])
+def test_a_purchase_that_is_the_last_survivors_own_stays_there(first: int) -> None:
+    """It went from a chain of merged accounts to the one in which that chain ends afterwards."""
+    tills = merged(("old", sale("t", day(0), TWO)))
+    bought = sale("t", day(0), TWO)
+    tills.give(bought, "old", day(10.1), retract=True)
+    tills.give(bought, "third", day(10.1))
+    tills.merge("new", "third", day(10.2))
+    orders = list(tills.waiting)
+    for order_ in (orders[first], orders[1 - first]):
+        tills.deliver(order_, day(11))
+    assert own(tills, "third") == (0, 30, 0)
+    assert tills.till("third").state.current.parked == []
+    tills.give(bought, "third", day(12), retract=True)
+    assert own(tills, "third") == (0, 0, 0)
+
+
 def test_a_purchase_that_went_before_the_merge_can_come_back_after_it() -> None:
     """It was withdrawn when nothing could be folded again; then its account was merged."""
     operator = accrue(facts_max=1)
@@ -328,7 +345,7 @@ def test_a_chain_of_merges_ends_at_the_last() -> None:
         again.till("third").state, again.aliases, again.now = copied, tills.aliases, tills.now
         for number, order_ in enumerate(some):
             again.deliver(order_, day(2 + number))
-        assert again.till("third").available == 70
+        assert own(again, "third") == (0, 70, 0)
         assert ("capture", "ok") in codes(again, "third")
         assert again.till("third").balances()["redeemed"] == 30
 

@@ -7,8 +7,8 @@ import pytest
 from decide_story import EMAIL, HOUR, MINUTE, NOON, PUSH, Story, journey_of, policy_of
 from scipy import stats
 
-from schemas.events import Consent, Feedback, Profile
 from schemas.journeys import Conversation, Prior
+from schemas.payloads import Consent, Feedback, Profile
 from transforms.decide.choose_channel import order_channels, p_engage, sample_beta
 from transforms.decide.identify import identify, share_of, uniforms
 from transforms.decide.member_state import DecideState

@@ -23,9 +23,8 @@ from decide_story import (
 )
 
 from schemas.decisions import Trigger
-from schemas.events import Cart, Case, Consent, Feedback, Order, Profile, Sale, Visit
-from schemas.flow import AccountChanged
 from schemas.member_state import MemberErased, MemberState
+from schemas.payloads import Cart, Case, Consent, Feedback, Order, Profile, Sale, Visit
 from scripts.day.surfaces import Surfaces
 
 WINNER = "m-2"
@@ -325,18 +324,7 @@ def test_an_order_that_is_erased_with_its_surfaces_leaves_no_id_in_inputs() -> N
 
 def test_signals_alone_never_open_an_account_that_ended() -> None:
     story = end(Story(), "merged")
-    balance = AccountChanged(
-        member_id=MEMBER,
-        programme="grocer",
-        available=5,
-        pending=0,
-        held=0,
-        qualifying=0,
-        tier="basic",
-        cause="sale",
-        earned=5,
-    )
-    story.tell(1, balance).until(DAY)
+    story.account(1, 5, cause="sale", earned=5).until(DAY)
     assert story.triggers() == []
     assert [row.closed for row in story.members()] == ["merged", "merged"]
 

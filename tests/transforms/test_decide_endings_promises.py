@@ -5,17 +5,13 @@ from typing import Any
 import msgspec
 import pytest
 from decide_story import (
-    COOKIE,
     DAY,
-    DEVICE,
     EMAIL,
     GUEST,
     HOUR,
     MEMBER,
     MINUTE,
     NOON,
-    PHONE,
-    PUSH,
     GuestStory,
     Story,
     journey_of,
@@ -25,10 +21,10 @@ from decide_story import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_decide_promises import CHANNELS, apply, check_ids, check_replay, histories, hungry
+from test_decide_promises import apply, check_ids, check_replay, histories, start
 
 from schemas.decisions import Trigger
-from schemas.events import Cart, Consent, Feedback, Profile, Sale
+from schemas.payloads import Cart, Consent, Feedback, Sale
 
 PAPER = {"receipt", "email", "sms"}
 """What a channel can't take back."""
@@ -64,17 +60,6 @@ class Channels:
                 if one.expires_at is None or one.expires_at > at:
                     found[channel] = one.trigger_id
         return found
-
-
-def start() -> Story:
-    story = Story(hungry(), shipped_policy())
-    story.event(0, "enrolled", Profile(), identifiers=(EMAIL, PHONE))
-    story.event(0, "app_opened", identifiers=(PUSH, DEVICE), source="app")
-    story.event(0, "signed_in", identifiers=(COOKIE,), source="web")
-    for channel in CHANNELS:
-        yes = Consent(channel=channel, purpose="marketing", granted=True)
-        story.event(0, "consent_changed", yes)
-    return story
 
 
 def live(

@@ -24,11 +24,11 @@ from decide_story import (
 )
 
 from schemas.decisions import Member
-from schemas.events import Cart, Consent, Feedback, Order, Return, Sale
-from schemas.flow import AccountChanged, Attributed
+from schemas.flow import Attributed
 from schemas.journeys import GuestPolicy
 from schemas.ladder import Ladder
 from schemas.member_state import MemberState
+from schemas.payloads import Cart, Consent, Feedback, Order, Return, Sale
 from transforms.decide import check_journeys
 
 
@@ -298,19 +298,8 @@ def test_feedback_that_comes_as_a_members_is_the_guests() -> None:
 def test_guests_are_neither_members_nor_told_as_such() -> None:
     story = subscriber().until(30 * DAY)
     assert not [row for row in story.outputs if isinstance(row, Member | MemberState)]
-    balance = AccountChanged(
-        member_id=GUEST,
-        programme="grocer",
-        available=5,
-        pending=0,
-        held=0,
-        qualifying=0,
-        tier="basic",
-        cause="sale",
-        earned=5,
-    )
     before = len(story.outputs)
-    story.tell(31 * DAY, balance)
+    story.account(31 * DAY, 5, cause="sale", earned=5)
     assert len(story.outputs) == before
 
 

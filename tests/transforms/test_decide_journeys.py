@@ -24,7 +24,7 @@ from decide_story import (
 )
 
 from schemas.decisions import LEFT_BECAUSE
-from schemas.events import Cart, Case, Consent, Feedback, Order, Profile, Sale, Visit
+from schemas.payloads import Cart, Case, Consent, Feedback, Order, Profile, Sale, Visit
 
 BASKET = Sale(transaction_id="t-1", currency="USD", lines=lines_of("a", "b"))
 

@@ -26,7 +26,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_decide_promises import apply, histories, hungry
 
-from schemas.events import (
+from schemas.member_state import MemberState
+from schemas.payloads import (
     Adjust,
     Cart,
     Case,
@@ -40,7 +41,6 @@ from schemas.events import (
     Searched,
     Viewed,
 )
-from schemas.member_state import MemberState
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 

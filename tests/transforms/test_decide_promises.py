@@ -28,7 +28,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.decisions import Trigger
-from schemas.events import Cart, Case, Consent, Feedback, Order, Profile, Sale, Visit
+from schemas.payloads import Cart, Case, Consent, Feedback, Order, Profile, Sale, Visit
 
 ZONES = ["America/New_York", "Europe/Berlin", "Asia/Tokyo", "Asia/Kathmandu", "Australia/Lord_Howe"]
 CHANNELS = ["push", "email", "sms"]
@@ -101,7 +101,8 @@ def apply(story: Story, at: int, step: tuple[Any, ...]) -> None:
             story.event(at, FEEDBACK[first], told)
 
 
-def live(history: list[tuple[int, tuple[Any, ...]]]) -> Story:
+def start() -> Story:
+    """A member who can be reached everywhere and has agreed to everything."""
     story = Story(hungry(), shipped_policy())
     story.event(0, "enrolled", Profile(), identifiers=(EMAIL, PHONE))
     story.event(0, "app_opened", identifiers=(PUSH, DEVICE), source="app")
@@ -109,6 +110,11 @@ def live(history: list[tuple[int, tuple[Any, ...]]]) -> Story:
     for channel in CHANNELS:
         yes = Consent(channel=channel, purpose="marketing", granted=True)
         story.event(0, "consent_changed", yes)
+    return story
+
+
+def live(history: list[tuple[int, tuple[Any, ...]]]) -> Story:
+    story = start()
     at = 0
     for gap, step in history:
         at += gap

@@ -22,8 +22,8 @@ from decide_story import (
 )
 
 from schemas.decisions import DECISION_REASONS
-from schemas.events import Cart, Case, Consent, Feedback, Order, Profile, Sale
 from schemas.journeys import Cap, QuietHours
+from schemas.payloads import Cart, Case, Consent, Feedback, Order, Profile, Sale
 from transforms.decide.identify import share_of
 
 OFFER = """

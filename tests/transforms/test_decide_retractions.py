@@ -22,7 +22,7 @@ from decide_story import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.events import Cart, Consent, Order, Profile, Sale, Unlink
+from schemas.payloads import Cart, Consent, Order, Profile, Sale, Unlink
 
 BASKET = Sale(transaction_id="t-1", currency="USD", lines=lines_of("a", "b"))
 THANKS = """

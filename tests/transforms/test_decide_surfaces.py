@@ -15,8 +15,8 @@ from decide_story import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.events import Case, Consent, Feedback, Profile, Sale, Visit
 from schemas.journeys import Cap, QuietHours, Surfaces
+from schemas.payloads import Case, Consent, Feedback, Profile, Sale, Visit
 
 CURRENT = Surfaces(keep_current=("app", "web"))
 

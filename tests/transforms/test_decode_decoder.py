@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.events import EVENT_TYPES, Event, Line, Return, Sale, Tender
+from schemas.events import EVENT_TYPES, Event
 from schemas.field_rules import MONEY_MAX, QUANTITY_MAX
+from schemas.payloads import Line, Return, Sale, Tender
 from schemas.refusals import REASONS, Quarantined
 from schemas.settings import Blocked, DecodeSettings, Market, Pepper
 from transforms.decode import Decoder, moments, pseudonyms

@@ -6,21 +6,12 @@ import msgspec
 import pytest
 
 from schemas.erasure import ORPHAN, Erased, is_orphan
-from schemas.events import (
-    EVENT_TYPES,
-    Event,
-    Line,
-    Merge,
-    Nothing,
-    Redeem,
-    Sale,
-    Searched,
-    Transfer,
-    Unlink,
-)
+from schemas.events import EVENT_TYPES, Event
+from schemas.payloads import Line, Merge, Nothing, Redeem, Sale, Searched, Transfer, Unlink
 from transforms.accrue.closed_account import Closed, read
 from transforms.accrue.state import Account
-from transforms.decode.erased import Husks, Tombstones, is_husk
+from transforms.decode.erased import Husks, is_husk
+from transforms.decode.tombstones import Tombstones
 
 KEY = b"a key of its own, 32 bytes long!"
 AT = 1_500_000_000_000
@@ -75,7 +66,10 @@ def test_nothing_is_left_but_orphans_times_receipts_and_amounts() -> None:
         transaction_id="receipt-1",
         order_id="order-1",
         currency="USD",
-        lines=(Line(line_id="1", sku="erased", amount=750),),
+        lines=(
+            Line(line_id="9", sku="erased", amount=700),
+            Line(line_id="8", sku="erased", amount=50),
+        ),
     )
     same = ("event_id", "type", "source", "occurred_at", "received_at", "market", "offset")
     assert all(getattr(left, name) == getattr(was, name) for name in same)

@@ -11,7 +11,8 @@ import pytest
 
 from config.deployment import HERE, load_deployment
 from config.secret_keys import decode_settings
-from schemas.events import Event, Merge, Unlink
+from schemas.events import Event
+from schemas.payloads import Merge, Unlink
 from schemas.refusals import Quarantined
 from transforms.decode import Decoder
 

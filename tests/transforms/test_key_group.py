@@ -6,8 +6,9 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.events import Event, Nothing
+from schemas.events import Event
 from schemas.flow import Attributed, Message
+from schemas.payloads import Nothing
 from schemas.refusals import Quarantined
 from transforms.key_group import BEGINNING, GroupSnapshot, KeyGroup, Mark
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from score_cases import DAY_MS, HOUR_MS, MODEL, START, event, message
 
 from schemas.churn_model import Band
-from schemas.events import Event, Feedback, Nothing
+from schemas.events import Event
 from schemas.flow import AccountChanged, Message, ScoreChanged
+from schemas.payloads import Feedback, Nothing
 from schemas.scoring import ChurnScore
 from transforms.score import Score, ScoreState
 from transforms.score.alive import p_alive

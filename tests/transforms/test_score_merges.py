@@ -6,10 +6,11 @@ import msgspec
 from score_cases import DAY_MS, SCORE, START, event
 
 from schemas.commands import LoopCommand, command_of
-from schemas.events import Event, Merge, Transfer
+from schemas.events import Event
 from schemas.flow import Attributed, Message, ScoreChanged
+from schemas.payloads import Merge, Transfer
 from schemas.scoring import ChurnScore
-from transforms.score.score_member import ScoreState
+from transforms.score import ScoreState
 
 
 def give(
@@ -97,6 +98,18 @@ def test_what_is_withdrawn_on_the_way_doesnt_come() -> None:
     for one in sorted(OLD[1:] + NEW, key=lambda each: each.occurred_at):
         give(alone, one, (one.occurred_at - START) / DAY_MS)
     assert survivor.history == alone.history
+    assert not survivor.withdrawn and not survivor.joining
+
+
+def test_a_survivor_who_never_bought_waits_for_the_purchases() -> None:
+    """Else a key without purchases would be forgotten, and what is withdrawn meanwhile counted."""
+    _, survivor, ended = both(OLD[:2], [], 6)
+    (order,) = [one for one in ended if isinstance(one, LoopCommand)]
+    assert not SCORE.is_idle(survivor)
+    give(survivor, OLD[0], 6.5, retract=True)
+    assert not SCORE.is_idle(survivor)
+    give(survivor, transfer_of(order), 7)
+    assert set(survivor.held) == {"pos/b"}
     assert not survivor.withdrawn and not survivor.joining
 
 

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from identity_story import LINE, enrolled, returned, sale, seen, signed_in, signed_out
 from in_memory import (
     DAY,
     HOUR,
@@ -23,54 +24,6 @@ from schemas.flow import Climb
 from schemas.ladder import check_ladder
 from transforms.key_group import KeyGroup, Mark
 from transforms.stitch.identifier import Identifier
-
-LINE = {"line_id": "1", "sku": "a", "amount": 1000}
-
-
-def sale(event_id, at, identifiers="", *, transaction=None, amount=1000, **more):
-    lines = [{**LINE, "amount": amount}]
-    transaction_id = transaction or f"t-{event_id}"
-    return event(
-        event_id,
-        "sale",
-        at,
-        identifiers,
-        currency="USD",
-        lines=lines,
-        transaction_id=transaction_id,
-        **more,
-    )
-
-
-def returned(event_id, at, identifiers="", *, transaction, **more):
-    return event(
-        event_id,
-        "return",
-        at,
-        identifiers,
-        source="pos",
-        return_id=event_id,
-        transaction_id=transaction,
-        lines=[LINE],
-        **more,
-    )
-
-
-def seen(event_id, at, identifiers="", **more):
-    return event(event_id, "page_viewed", at, identifiers, source="web", name="home", **more)
-
-
-def signed_in(event_id, at, identifiers, **more):
-    return event(event_id, "signed_in", at, identifiers, source="web", **more)
-
-
-def signed_out(event_id, at, identifiers, **more):
-    return event(event_id, "signed_out", at, identifiers, source="web", **more)
-
-
-def enrolled(event_id, at, identifiers, **more):
-    return event(event_id, "enrolled", at, identifiers, **more)
-
 
 CASES = {
     "its own member id": (
@@ -507,3 +460,17 @@ def test_a_link_counts_if_it_was_made_in_time_and_is_known_three_days_late_at_mo
 
 def test_the_ladder_that_ships_is_sound():
     assert check_ladder(ladder()) == []
+
+
+def test_what_was_held_before_a_merge_is_taken_back_after_it():
+    """The answer was given at the key of an account that is an alias by now."""
+    told = [
+        enrolled("e1", DAY, "email:e member_id:m1"),
+        event("e2", "profile_updated", 2 * DAY, "email:e member_id:m2"),
+        sale("s", 3 * DAY, "email:e"),
+        event("m", "account_merged", 4 * DAY, "member_id:m1", loser="m2", winner="m1"),
+        event("u", "unlink", 5 * DAY, "email:e", owner="member_id:m2", reason="wrong", actor="ada"),
+    ]
+    _, rows = stitch(told)
+    assert [row.reason for row in answers(rows)["pos", "s"]] == ["link"]
+    assert owners(told)["s"] == ("m1", "link")

@@ -14,8 +14,9 @@ later than that, it is posted on the day it became known, and flagged.
 from collections.abc import Iterable
 from typing import Final
 
-from schemas.events import Event, Merge, Order, Redeem, Return, Sale, Settle, Transfer
+from schemas.events import Event
 from schemas.flow import Attributed, Message, Output
+from schemas.payloads import Merge, Order, Redeem, Return, Sale, Settle, Transfer
 from transforms.accrue import report
 from transforms.accrue.book import Book
 from transforms.accrue.close_account import close, pass_on
@@ -28,14 +29,13 @@ from transforms.accrue.rebook import renumber
 from transforms.accrue.receive_account import expect_account, receive_account
 from transforms.accrue.state import AccrueState
 from transforms.accrue.timers import fire, next_due
+from transforms.transfer import SCORE
 
 HORIZON_DAYS: Final = 17
 FACTS_MAX: Final = 2_000
 """Facts kept of a member at most; more of them, and the horizon of that member shrinks."""
 TRANSFER_CHARS_MAX: Final = 600_000
 """Contents of one part of a closed account, which a command must have room for."""
-SCORE: Final = "score"
-"""The part of a transfer that isn't for accrue."""
 TYPES: Final = frozenset((*READERS, "enrolled", "account_merged", "transfer"))
 """What changes an account that is known."""
 

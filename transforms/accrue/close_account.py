@@ -9,9 +9,10 @@ nothing that still comes opens the account again.
 from msgspec.structs import replace
 
 from schemas.commands import LoopCommand
-from schemas.events import Event, Transfer
+from schemas.events import Event
 from schemas.flow import Output
 from schemas.ledger import AccountMerge
+from schemas.payloads import Transfer
 from transforms.accrue import report
 from transforms.accrue.book import Book
 from transforms.accrue.book import lot_id as lot_of

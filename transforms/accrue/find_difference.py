@@ -9,8 +9,9 @@ another, and together they are what every account is off. Holds stay: they are a
 from collections.abc import Iterator
 from typing import Final, get_args
 
-from schemas.events import Correct, CorrectedLot, Event
+from schemas.events import Event
 from schemas.ledger import Account as AccountName
+from schemas.payloads import Correct, CorrectedLot
 from transforms.accrue import tiers
 from transforms.accrue.facts import Corrected, LotChange, Move
 from transforms.accrue.programmes import Prepared

@@ -7,9 +7,10 @@ an event that is withdrawn leaves the account as if it had never been there.
 
 from typing import Final
 
-from schemas.events import Correct, Event
+from schemas.events import Event
 from schemas.flow import Output
 from schemas.ledger import Correction
+from schemas.payloads import Correct
 from transforms.accrue import report
 from transforms.accrue.book import Book, TierMove
 from transforms.accrue.facts import (

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
-from schemas.events import Adjust, Event, Line, Order, Redeem, Return, Sale, Settle
+from schemas.events import Event
+from schemas.payloads import Adjust, Line, Order, Redeem, Return, Sale, Settle
 from transforms.accrue.facts import (
     Adjusted,
     AnyFact,

@@ -5,9 +5,9 @@ rows that say what arrived. Promises: each part of an account is taken over once
 comes; one of another programme never is, since its points aren't worth the same here.
 """
 
-from schemas.events import Merge, Transfer
 from schemas.flow import Output
 from schemas.ledger import AccountMerge, RedemptionAnswer
+from schemas.payloads import Merge, Transfer
 from transforms.accrue import report
 from transforms.accrue.closed_account import ACCOUNT, read
 from transforms.accrue.facts import Joining, TakenOver

@@ -119,7 +119,9 @@ def _join_receipts(book: Book, came: Account) -> None:
     account = book.account
     withdrawals = {one.basket for one in account.parked + came.parked if one.basket is not None}
     account.parked += [
-        one for one in came.parked if f"{one.source}/{one.event_id}" not in withdrawals
+        one
+        for one in came.parked
+        if one.basket is not None or f"{one.source}/{one.event_id}" not in withdrawals
     ]
     names: dict[str, list[str]] = {}
     for other, receipt_id in came.other_names.items():
@@ -129,7 +131,8 @@ def _join_receipts(book: Book, came: Account) -> None:
         for receipt_id, receipt in came.receipts.items()
     ]
     for receipt_id, receipt in list(account.receipts.items()):
-        if receipt.cause in withdrawals:
+        # One that was earned here is here by right: withdrawals are of what came, or comes.
+        if receipt.lot and receipt.cause in withdrawals:
             withdraw_receipt(book, receipt_id)
     account.parked = [
         one

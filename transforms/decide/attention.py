@@ -8,14 +8,14 @@ reading a topic again doesn't; a purchase that turns out to be somebody else's c
 from collections.abc import Iterable
 from math import log2
 
-from schemas.events import (
-    EVENT_TYPES,
+from schemas.events import EVENT_TYPES, Event
+from schemas.member_state import Action, Interest
+from schemas.payloads import (
     Activity,
     AdClicked,
     Benefit,
     Cart,
     Case,
-    Event,
     Feedback,
     Line,
     Membership,
@@ -30,7 +30,6 @@ from schemas.events import (
     Viewed,
     Visit,
 )
-from schemas.member_state import Action, Interest
 from transforms.decide.member_state import ACTIONS_MAX, DAY_MS, INTERESTS_MAX, Told, Weight
 
 ABOUT_MAX = 100

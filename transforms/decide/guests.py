@@ -12,7 +12,8 @@ from operator import attrgetter
 
 import msgspec
 
-from schemas.events import Event, Order, Return, Sale
+from schemas.events import Event
+from schemas.payloads import Order, Return, Sale
 from transforms.decide.guest_state import CLAIMS_MAX, Claim, GuestState
 from transforms.decide.member_state import DAY_MS, DecideState, Handle
 from transforms.decide.remember import remember_event

@@ -7,9 +7,9 @@ from typing import Literal
 
 import msgspec
 
-from schemas.events import Line
 from schemas.flow import AccountChanged, ScoreChanged
 from schemas.member_state import Action
+from schemas.payloads import Line
 from transforms.decide.guest_state import GuestState
 
 HOUR_MS = 3_600_000

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from schemas.events import Cart, Case, Consent, Event, Feedback, Order, Profile, Sale
+from schemas.events import Event
 from schemas.flow import AccountChanged, ScoreChanged, TierChanged
+from schemas.payloads import Cart, Case, Consent, Feedback, Order, Profile, Sale
 from transforms.decide.addresses import (
     HANDLE_NAMESPACES,
     UNPROVEN,

@@ -7,7 +7,8 @@ consent to marketing is in `remember`.)
 """
 
 from schemas.decisions import Delivery
-from schemas.events import Event, Feedback
+from schemas.events import Event
+from schemas.payloads import Feedback
 from transforms.decide.member_state import Awaited
 from transforms.decide.turn import Turn
 

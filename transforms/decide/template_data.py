@@ -9,8 +9,9 @@ quiet hours shows the balance of the morning.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from schemas.events import Event, Line
+from schemas.events import Event
 from schemas.flow import Signal
+from schemas.payloads import Line
 from transforms.decide.conditions import ACCOUNT, SCORE, TIER
 from transforms.decide.guest_state import Claim
 from transforms.decide.guests import claimable, spend_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.events import Line, Payload, Tender
+from schemas.payloads import Line, Payload, Tender
 from transforms.decode.redact import CONTROL, Redact
 from transforms.decode.refusal import Refusal
 

@@ -40,7 +40,7 @@ from transforms.decode.as_json import Record, as_json, as_text
 from transforms.decode.clean import clean
 from transforms.decode.counts import Counts
 from transforms.decode.depth import is_deep, too_deep
-from transforms.decode.erased import Husks, Tombstones
+from transforms.decode.erased import Husks
 from transforms.decode.identifiers import Identifiers
 from transforms.decode.moments import EXPECTED, moment
 from transforms.decode.payloads import read_payload
@@ -48,6 +48,7 @@ from transforms.decode.pseudonyms import Pseudonyms
 from transforms.decode.quarantine import EVENT_ID_MAX, UNPARSED, Quarantine
 from transforms.decode.redact import CONTROL, Redact, may_hold_personal_data
 from transforms.decode.refusal import Refusal
+from transforms.decode.tombstones import Tombstones
 from transforms.decode.trace_context import Traced, trace_context
 
 _ENVELOPE = frozenset(Event.__struct_fields__) - {"partition", "offset", "clamped"}

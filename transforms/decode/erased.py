@@ -10,33 +10,30 @@ An orphan is a renaming: one for each identifier, always the same. So whatever a
 identifiers that others have too, its husk does to them again, and nobody else's rows change.
 """
 
-import hmac
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
 
-from schemas.erasure import ORPHAN, Erased, is_orphan
-from schemas.events import NAMESPACES, Event, Line, Payload, Redeem, Transfer
+from schemas.erasure import is_orphan
+from schemas.events import NAMESPACES, Event
 from schemas.field_rules import EARLIEST_MS
 from schemas.flow import Row
+from schemas.payloads import Line, Payload, Redeem, Transfer
 from schemas.refusals import Quarantined
 from transforms.accrue.closed_account import ACCOUNT, Closed
 from transforms.accrue.state import Account
 from transforms.decode.moments import moment
 from transforms.decode.redact import Redact
+from transforms.decode.tombstones import Tombstones
 from transforms.transfer import write
 
-TOKEN_DIGITS: Final = 24
-TOMBSTONE_DIGITS: Final = 32
-KNOWN_MAX: Final = 100_000
-"""Identifiers whose answer is remembered."""
 VALUE_MIN: Final = 6
 """A shorter value is no name that could be found within other text."""
 KEPT: Final = frozenset(
-    ("transaction_id", "order_id", "return_id", "redemption_id", "currency", "until")
+    "transaction_id order_id return_id redemption_id redemptions currency until".split()
 )
 """Of a payload: what other events name it by, and what an amount means nothing without."""
 NAMES: Final = frozenset(("loser", "winner", "owner"))
@@ -46,50 +43,6 @@ HUSK: Final = "husk"
 """Instead of a content's hash, where what was taken has become a husk since."""
 _RANK: Final = {namespace: height for height, namespace in enumerate(NAMESPACES)}
 _WORD: Final = re.compile(r"[^\s\"',;{}\[\]\\]+")
-
-
-class Tombstones:
-    """Those of one deployment, under its erasure key."""
-
-    def __init__(self, key: bytes, erased: Iterable[Erased]) -> None:
-        self._key = key
-        self._until: dict[str, list[int]] = {}
-        for one in sorted(erased, key=lambda one: one.erased_at):
-            for tombstone in one.tombstones:
-                self._until.setdefault(tombstone, []).append(one.erased_at)
-        self._known: dict[str, tuple[tuple[int, str], ...]] = {}
-
-    def __len__(self) -> int:
-        return len(self._until)
-
-    def tombstone(self, identifier: str) -> str:
-        """What is kept of an identifier, `namespace:value`, that was erased."""
-        return self._hash(b"tombstone", identifier)[:TOMBSTONE_DIGITS]
-
-    def orphan(self, identifier: str, erased_at: int) -> str:
-        """The name of nobody that stands for an identifier that was erased then, ms UTC: of the
-        same namespace, and another one for each life that its owner had."""
-        namespace, _, value = identifier.partition(":")
-        token = self._hash(b"orphan", f"{erased_at} {value}")[:TOKEN_DIGITS]
-        return f"{namespace}:{ORPHAN}{token}"
-
-    def erased(self, identifier: str, at: int) -> str:
-        """The orphan of an identifier that was erased at `at`, ms UTC, or later; empty: it
-        wasn't."""
-        known = self._known.get(identifier)
-        if known is None:
-            times = self._until.get(self.tombstone(identifier), ())
-            known = tuple((until, self.orphan(identifier, until)) for until in times)
-            if len(self._known) >= KNOWN_MAX:
-                self._known.clear()
-            self._known[identifier] = known
-        for until, orphan in known:
-            if at <= until:
-                return orphan
-        return ""
-
-    def _hash(self, what: bytes, text: str) -> str:
-        return hmac.digest(self._key, what + b"\0" + text.encode(), "sha256").hex()
 
 
 class Husks:
@@ -207,8 +160,11 @@ def _emptied(payload: Payload) -> Any:
         if field.name in KEPT or field.name in NAMES:
             values[field.name] = value
         elif field.name == "lines" and value:
-            amount = sum(line.amount for line in value)
-            values[field.name] = (Line(line_id="1", sku=NEUTRAL, amount=amount),)
+            # The receipt may be somebody else's all the same, who needs its lines.
+            values[field.name] = tuple(
+                Line(line_id=one.line_id, sku=NEUTRAL, quantity=one.quantity, amount=one.amount)
+                for one in value
+            )
         elif field.name.endswith("_at") and field.required:
             values[field.name] = EARLIEST_MS
         elif field.required:

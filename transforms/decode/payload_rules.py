@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
-from schemas.events import Correct, Payload, Profile, Redeem, Return, Store, Transfer
 from schemas.field_rules import FieldRule, rules_of
+from schemas.payloads import Correct, Payload, Profile, Redeem, Return, Store, Transfer
 from schemas.settings import Market
 from transforms.accrue import closed_account
 from transforms.decode.counts import Counts
 from transforms.decode.moments import is_time_zone, moment
 from transforms.decode.refusal import Refusal
 from transforms.score import merge_members as closed_score
+from transforms.transfer import SCORE
 
 Check = Callable[[Any, Market], None]
 
@@ -132,7 +133,7 @@ def _check_correct(correct: Correct, market: Market) -> None:
 def _check_transfer(transfer: Transfer, market: Market) -> None:
     """What a transfer brings can be read, or a command could stop the flow."""
     try:
-        if transfer.part == closed_score.PART:
+        if transfer.part == SCORE:
             closed_score.read(transfer.contents)
         else:
             closed_account.read(transfer.contents)

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, cast
 from msgspec import ValidationError, convert
 from msgspec.structs import replace
 
-from schemas.events import AnyPayload, EventType, Line, Merge, Payload, Transfer, Unlink
+from schemas.events import EventType
 from schemas.field_rules import rules_of
+from schemas.payloads import AnyPayload, Line, Merge, Payload, Transfer, Unlink
 from schemas.settings import Market
 from transforms.decode.counts import Counts
 from transforms.decode.moments import EXPECTED, moment

@@ -10,7 +10,8 @@ sealed with another key is refused, so nobody without it can bring anything this
 import base64
 import binascii
 
-from schemas.events import Event, Repair
+from schemas.events import Event
+from schemas.payloads import Repair
 from schemas.refusals import Quarantined, Repaired
 from transforms.decode.decoder import Decoder
 from transforms.decode.refusal import Refusal

@@ -1,7 +1,7 @@
-"""What score knew of a member who was merged, told to the survivor, and added there.
+"""When two members become one, what score knew of the one is told to the survivor, and added there.
 
 In: the state of either. Out: a `transfer` command with the loser's purchases; the survivor's
-statistics with them. Promises: purchases within two horizons are counted as if they had always
+state with them. Promises: purchases within two horizons are counted as if they had always
 been the survivor's, also where both bought on one day or one of them is taken away on the way;
 of what is older, days on which both bought count twice.
 """
@@ -10,12 +10,14 @@ import msgspec
 from msgspec.structs import replace
 
 from schemas.commands import LoopCommand
-from schemas.events import Event, Transfer
-from transforms.score.purchases import Held, History
-from transforms.transfer import encoded, order, write
+from schemas.events import Event
+from schemas.payloads import Transfer
+from transforms.score.purchases import Held, History, history_of
+from transforms.score.state import ScoreState
+from transforms.transfer import SCORE, encoded, order, write
 
-PART = "score"
-"""The part of a transfer that is score's."""
+JOINING_MAX = 100
+"""Members who may be on their way at once; the purchases of those before come all the same."""
 
 
 class Purchases(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -38,18 +40,50 @@ def read(text: str) -> Purchases:
         raise ValueError(str(error)) from None
 
 
-def tell(
-    member_id: str, purchases: Purchases, survivor: str, event: Event, now: int
-) -> LoopCommand:
-    """The command that brings a loser's purchases to the survivor."""
+def expect(state: ScoreState, loser: str) -> None:
+    """A member was merged into this one: their purchases are on their way."""
+    state.joining = (*state.joining, loser)[-JOINING_MAX:]
+
+
+def hand_over(state: ScoreState, survivor: str, event: Event, now: int) -> LoopCommand:
+    """Empty a member who was merged, for good; the command that brings the purchases to the
+    survivor."""
+    purchases = Purchases(
+        market=state.market, held=state.held, settled=state.settled, engaged_at=state.engaged_at
+    )
     transfer = Transfer(
-        loser=member_id,
+        loser=state.member_id,
         merge=f"{event.source}/{event.event_id}",
         merged_at=now,
-        part=PART,
+        part=SCORE,
         contents=write(purchases),
     )
+    state.held, state.settled, state.history = {}, History(), History()
+    state.engaged_at, state.merged = 0, True
+    state.joining = state.withdrawn = ()
     return order(transfer, survivor, event, now)
+
+
+def note_merge(state: ScoreState, transfer: Transfer) -> bool:
+    """Note that the purchases of a merge have come; False: they had before."""
+    if transfer.merge in state.joined:
+        return False
+    state.joined = (*state.joined, transfer.merge)[-JOINING_MAX:]
+    state.joining = tuple(one for one in state.joining if one != transfer.loser)
+    return True
+
+
+def receive(state: ScoreState, purchases: Purchases, horizon_ms: int) -> None:
+    """Put the purchases of a member who was merged into this one in, but for the withdrawn ones."""
+    state.market = state.market or purchases.market
+    held = {key: one for key, one in purchases.held.items() if key not in state.withdrawn}
+    both = held | state.held
+    state.held = dict(sorted(both.items(), key=lambda item: item[1].at))
+    if not state.joining:
+        state.withdrawn = ()
+    state.settled = add(state.settled, purchases.settled)
+    state.engaged_at = max(state.engaged_at, purchases.engaged_at)
+    state.history = history_of(state.settled, state.held, horizon_ms)
 
 
 def add(one: History, other: History) -> History:

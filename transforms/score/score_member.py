@@ -13,24 +13,22 @@ on the softened time axis that browsing doesn't change.
 
 from collections.abc import Iterable, Mapping
 
-import msgspec
-
 from schemas.churn_model import ChurnModel
-from schemas.events import EVENT_TYPES, Event, Line, Merge, Order, Return, Sale, Transfer
+from schemas.events import EVENT_TYPES, Event
 from schemas.flow import Attributed, Message, Output, ScoreChanged
+from schemas.payloads import Line, Merge, Order, Return, Sale, Transfer
 from schemas.scoring import ChurnScore
 from transforms.score.alive import expected_purchases, p_alive
 from transforms.score.bands import UNSCORED
 from transforms.score.crossing import DAY_MS, NEVER, crossing_of, days_of, moment_of, risk_at
 from transforms.score.market import Market
-from transforms.score.merge_members import PART, Purchases, add, read, tell
+from transforms.score.merge_members import expect, hand_over, note_merge, read, receive
 from transforms.score.purchases import (
     CANCELLATION,
     HELD_MAX,
     PURCHASE,
     RETURN,
     Held,
-    History,
     count_next,
     history_of,
     is_unsettled,
@@ -38,6 +36,8 @@ from transforms.score.purchases import (
 )
 from transforms.score.segment import segment
 from transforms.score.spend import expected_spend
+from transforms.score.state import ScoreState
+from transforms.transfer import SCORE
 
 SETTLE_EVERY_MS = 7 * DAY_MS
 """Settling costs a recount, so it waits until there is about a week's worth."""
@@ -54,39 +54,9 @@ PARTS: Mapping[str, int] = {
     "return": RETURN,
 }
 MERGING = frozenset(("account_merged", "transfer"))
-JOINING_MAX = 100
-"""Members who may be on their way at once; the purchases of those before come all the same."""
 WITH_LINES = (Sale, Order, Return)
 WITH_ORDER = (Sale, Order)
 REASONS = {PURCHASE: "purchase", RETURN: "return", CANCELLATION: "cancellation"}
-
-
-class ScoreState(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What score remembers of a member: the horizon's purchases, totals, and where risk stands."""
-
-    member_id: str
-    market: str = ""
-    held: dict[str, Held] = {}
-    """Events within the horizon, by source/event_id."""
-    settled: History = msgspec.field(default_factory=History)
-    """Everything before the horizon."""
-    history: History = msgspec.field(default_factory=History)
-    """Settled and held together, as of the last change."""
-    engaged_at: int = 0
-    """The newest sign of engagement, ms UTC; 0: none."""
-    merged: bool = False
-    """Into somebody else: nothing is scored any more."""
-    joining: tuple[str, ...] = ()
-    """Members who were merged into this one, and whose purchases are on their way."""
-    withdrawn: tuple[str, ...] = ()
-    """Purchases among these that are somebody else's."""
-    joined: tuple[str, ...] = ()
-    """Merges whose purchases have come."""
-    band: str = UNSCORED
-    rises_at: int | None = None
-    """When the next band is entered, ms UTC on the softened time axis; None: never."""
-    falls_before: int = 0
-    """Before this moment on the softened time axis the band below is right."""
 
 
 class Score:
@@ -135,7 +105,8 @@ class Score:
         return self._score(state, self.markets[state.market], due, "time")
 
     def is_idle(self, state: ScoreState) -> bool:
-        return not (state.held or state.settled.days or state.engaged_at or state.merged)
+        known = state.held or state.settled.days or state.engaged_at
+        return not (known or state.joining or state.merged)
 
     def _merge(self, state: ScoreState, body: Attributed, now: int) -> Iterable[Output]:
         """Tell the survivor of a merge what was bought; there, wait for it and count it."""
@@ -144,47 +115,26 @@ class Score:
             return ()
         if isinstance(payload, Merge):
             if body.survivor == state.member_id:
-                state.joining = (*state.joining, payload.loser)[-JOINING_MAX:]
+                expect(state, payload.loser)
             elif body.survivor:
-                return self._end(state, body, now)
-        elif isinstance(payload, Transfer) and payload.part == PART:
-            if payload.merge in state.joined:
-                return ()
-            state.joined = (*state.joined, payload.merge)[-JOINING_MAX:]
-            purchases = read(payload.contents)
-            market = self.markets.get(state.market or purchases.market or event.market)
-            if market is not None and market is self.markets.get(purchases.market, market):
-                return self._join(state, market, payload.loser, purchases, now)
+                told = hand_over(state, body.survivor, event, now)
+                return told, *self._forget(state, now, "merged")
+        elif isinstance(payload, Transfer) and payload.part == SCORE:
+            return self._join(state, event, payload, now)
         return ()
 
-    def _end(self, state: ScoreState, body: Attributed, now: int) -> Iterable[Output]:
-        """Score a member for the last time, as nobody."""
-        known = Purchases(
-            market=state.market,
-            held=state.held,
-            settled=state.settled,
-            engaged_at=state.engaged_at,
-        )
-        told = tell(state.member_id, known, body.survivor, body.event, now)
-        state.held, state.settled, state.history = {}, History(), History()
-        state.engaged_at, state.merged = 0, True
-        state.joining = state.withdrawn = ()
-        return told, *self._forget(state, now, "merged")
-
     def _join(
-        self, state: ScoreState, market: Market, loser: str, purchases: Purchases, now: int
+        self, state: ScoreState, event: Event, payload: Transfer, now: int
     ) -> Iterable[Output]:
-        """Count the purchases of a member who was merged into this one."""
-        state.market = state.market or purchases.market
-        state.joining = tuple(one for one in state.joining if one != loser)
-        held = {key: one for key, one in purchases.held.items() if key not in state.withdrawn}
-        both = held | state.held
-        state.held = dict(sorted(both.items(), key=lambda item: item[1].at))
-        if not state.joining:
-            state.withdrawn = ()
-        state.settled = add(state.settled, purchases.settled)
-        state.engaged_at = max(state.engaged_at, purchases.engaged_at)
-        state.history = history_of(state.settled, state.held, self.horizon_ms)
+        """Count the purchases of a member who was merged into this one; of another model's never,
+        and each merge's once."""
+        if not note_merge(state, payload):
+            return ()
+        purchases = read(payload.contents)
+        market = self.markets.get(state.market or purchases.market or event.market)
+        if market is None or market is not self.markets.get(purchases.market, market):
+            return ()
+        receive(state, purchases, self.horizon_ms)
         return self._score(state, market, now, "merged") if state.history.days else ()
 
     def _remember(

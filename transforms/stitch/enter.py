@@ -13,10 +13,11 @@ import msgspec
 import xxhash
 
 from schemas.erasure import erasure_request
-from schemas.events import EVENT_TYPES, Event, Merge, Order, Return, Sale
+from schemas.events import EVENT_TYPES, Event
 from schemas.flow import Climb, Message, Output, Send
 from schemas.identity import EventOwner, IdentityNotice
 from schemas.ladder import DAY_MS, Ladder
+from schemas.payloads import Merge, Order, Return, Sale
 from schemas.refusals import Quarantined, Reason
 from transforms.decode.erased import HUSK, is_husk
 from transforms.stitch.merges import Merged, merge
@@ -67,18 +68,18 @@ class Enter:
         if isinstance(event.payload, Merge):
             return self._merge(state, climb, event.payload, now)
         if EVENT_TYPES[event.type].money:
-            content = content_hash(event)
-            too_old = now - event.occurred_at > self._remember_ms
-            if state.content == HUSK:
-                state.content = content
-            if is_husk(event.identifiers) and (too_old or state.content not in ("", content)):
-                return ()  # of somebody who was erased: nothing is kept of what is refused
-            if too_old:
-                return (self._refuse(event, "too_old_to_deduplicate", now),)
+            # Of somebody who was erased: nothing is kept of what is refused, and what is left of an
+            # event can't be compared with what it was.
+            husk = is_husk(event.identifiers)
+            content = f"{HUSK if husk else ''}{content_hash(event)}"
+            if now - event.occurred_at > self._remember_ms:
+                return () if husk else (self._refuse(event, "too_old_to_deduplicate", now),)
             if state.content:
-                if state.content == content:
+                if state.content == HUSK:
+                    state.content = content
+                if state.content == content or state.content.startswith(HUSK) != husk:
                     return (_duplicate(event, now), *self._other_links(state, climb))
-                return (self._refuse(event, "conflicting_duplicate", now),)
+                return () if husk else (self._refuse(event, "conflicting_duplicate", now),)
             state.content = content
             state.identifiers = _hash_of(event.identifiers)
             state.until = now + self._remember_ms

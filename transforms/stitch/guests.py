@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from schemas.events import Event, Order, Return, Sale
+from schemas.events import Event
 from schemas.flow import Climb, GuestActed, GuestJoined, Output, Send
 from schemas.identity import Guest
+from schemas.payloads import Order, Return, Sale
 from transforms.stitch.enter import nobody
 
 GUESTS_MAX = 8

@@ -13,9 +13,10 @@ from typing import Final
 
 import msgspec
 
-from schemas.events import EVENT_TYPES, Unlink
+from schemas.events import EVENT_TYPES
 from schemas.flow import Climb, Message, Output
 from schemas.ladder import DAY_MS, HOUR_MS, Ladder, Rung
+from schemas.payloads import Unlink
 from transforms.stitch import held_events
 from transforms.stitch.enter import nobody
 from transforms.stitch.guests import (

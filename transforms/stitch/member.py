@@ -41,6 +41,9 @@ class MemberState(msgspec.Struct, kw_only=True, omit_defaults=True):
     taken_back: list[Climb] = []
     """Climbs that are taken back at `answer_at`, unless they come again at this same instant."""
     answer_at: int = 0
+    sent: dict[str, tuple[str, int]] = {}
+    """Branches that went on: under which name of the person, which may have been merged since, and
+    until when they may be taken back, ms UTC."""
 
 
 class Member:
@@ -75,8 +78,8 @@ class Member:
             return (seen_lately(event, climb.visit, now),)
         member_id = state.survivor or climb.visit[len(MEMBER) :]
         if climb.parts > 1:
-            person = f"{MEMBER}{member_id}"
-            return (Send("person", person, step_on(climb, visit=person)),)
+            person = f"{MEMBER}{self._sent_as(state, climb, member_id, now)}"
+            return (Send("person", person, step_on(climb, visit=person, survivor=member_id)),)
         outputs = list(attribute(climb, member_id, now))
         if climb.reason != "receipt" and not is_orphan(member_id):
             outputs += self._limits.note(state.limited, climb, now)
@@ -105,6 +108,17 @@ class Member:
 
     def is_idle(self, state: MemberState) -> bool:
         return not (state.forget_at or state.survivor)
+
+    def _sent_as(self, state: MemberState, climb: Climb, member_id: str, now: int) -> str:
+        """Under which name of the person a branch goes on; what is taken back goes where it was."""
+        key, sent = climb.event_key, state.sent
+        if climb.retract:
+            return sent.pop(key, (member_id, 0))[0]
+        while sent and next(iter(sent.values()))[1] < now:
+            del sent[next(iter(sent))]
+        sent.pop(key, None)
+        sent[key] = member_id, now + self._ladder.horizon_ms
+        return member_id
 
     @staticmethod
     def _is_settled_later(state: MemberState, climb: Climb, now: int) -> bool:

@@ -16,7 +16,6 @@ import msgspec
 from schemas.flow import Climb, GuestActed, GuestJoined, Message, Output, Send
 from schemas.ladder import DAY_MS, Ladder
 from transforms.stitch.attribution import ambiguous, attribute
-from transforms.stitch.member import MEMBER
 from transforms.stitch.path import step_on
 
 
@@ -72,6 +71,8 @@ class Person:
         if climb.answers:
             meeting.climb = climb
             meeting.answering += -1 if climb.retract else 1
+        elif meeting.climb.survivor != climb.survivor:
+            meeting.climb = step_on(meeting.climb, survivor=climb.survivor)
         if not climb.ambiguous:
             share = Fraction(-1 if climb.retract else 1, climb.parts)
             meeting.here = (Fraction(*meeting.here) + share).as_integer_ratio()
@@ -102,7 +103,7 @@ class Person:
     def _answer(self, state: PersonState, key: str, now: int) -> Iterable[Output]:
         meeting = state.meetings[key]
         climb = meeting.climb
-        member_id = climb.visit[len(MEMBER) :]
+        member_id = climb.survivor
         here = Fraction(*meeting.here)
         unclear = here < 1 and meeting.answering > 0
         if meeting.unclear and not unclear:
@@ -110,8 +111,7 @@ class Person:
         if here == 1 and not meeting.booked:
             meeting.booked = True
             yield from attribute(step_on(climb, retract=False), member_id, now)
-        elif here < 1 and (meeting.booked or here <= -1):
-            # Below nothing: what is taken back came here under another name of the person.
+        elif here < 1 and meeting.booked:
             meeting.booked = False
             yield from attribute(step_on(climb, retract=True), member_id, now)
         if unclear and not meeting.unclear:

@@ -12,9 +12,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from schemas.events import Event, Order, Return, Sale
+from schemas.events import Event
 from schemas.flow import Climb, Message, Output, Send
 from schemas.ladder import DAY_MS, Ladder
+from schemas.payloads import Order, Return, Sale
 from transforms.stitch.enter import nobody
 from transforms.stitch.held_events import Waiting, is_money
 from transforms.stitch.path import Paths, step_on

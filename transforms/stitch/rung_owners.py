@@ -8,10 +8,11 @@ events is the rung's business (`identifier`).
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from schemas.events import Event, Unlink
+from schemas.events import Event
 from schemas.flow import Climb, Output
 from schemas.identity import IdentityNotice
 from schemas.ladder import PERIOD_MS, Rung
+from schemas.payloads import Unlink
 from transforms.stitch import link_rows
 from transforms.stitch.owner_at import all_owners, first_owner, last_owner, too_many_since
 from transforms.stitch.ownership import (
