@@ -61,7 +61,8 @@ def open_requests(warehouse: Path, ladder: Ladder) -> list[Request]:
             asked = [
                 one
                 for one in asked
-                if (one.source, one.event_id) in answers or not _led_to_erased(con, one.identifiers)
+                if (one.source, one.event_id) in answers
+                or not any(map(is_orphan, _members_above(con, one.identifiers, ever=True)))
             ]
             for one in asked:
                 answer = answers.get((one.source, one.event_id), [None, None, None])
@@ -160,8 +161,7 @@ def _identify(
     elif reason == "held_ambiguous":
         request.refused = "its identifiers lead to several members"
     else:
-        members = _members_above(con, strong)
-        if members:
+        if not all(map(is_orphan, _members_above(con, strong))):
             request.refused = "its identifiers lead to members, and it wasn't attributed to one"
         request.identifiers = sorted(strong, key=_rank)
 
@@ -204,30 +204,20 @@ def _reach(con: duckdb.DuckDBPyConnection, start: set[str]) -> set[str]:
     return {name for (name,) in rows}
 
 
-def _members_above(con: duckdb.DuckDBPyConnection, start: Sequence[str]) -> set[str]:
-    """Living members that identifiers lead to now."""
+def _members_above(
+    con: duckdb.DuckDBPyConnection, start: Sequence[str], *, ever: bool = False
+) -> set[str]:
+    """Members that identifiers lead to now, or `ever` led to; the erased are among them."""
     _fill(con, set(start))
     rows = con.execute(
         "WITH RECURSIVE above(name) AS ("
         "SELECT name FROM starting UNION SELECT l.owner FROM identity_links AS l "
-        "JOIN above AS a ON l.namespace || ':' || l.value = a.name WHERE l.until_at IS NULL) "
-        "SELECT name FROM above WHERE starts_with(name, ?)",
-        [MEMBER],
+        "JOIN above AS a ON l.namespace || ':' || l.value = a.name "
+        "WHERE $ever OR l.until_at IS NULL) "
+        "SELECT name FROM above WHERE starts_with(name, $member)",
+        {"ever": ever, "member": MEMBER},
     ).fetchall()
-    return {name for (name,) in rows if not is_orphan(name)}
-
-
-def _led_to_erased(con: duckdb.DuckDBPyConnection, start: Sequence[str]) -> bool:
-    """Whether identifiers that others have, too, ever led to a member who was erased."""
-    _fill(con, set(start))
-    rows = con.execute(
-        "WITH RECURSIVE above(name) AS ("
-        "SELECT name FROM starting UNION SELECT l.owner FROM identity_links AS l "
-        "JOIN above AS a ON l.namespace || ':' || l.value = a.name) "
-        "SELECT name FROM above WHERE starts_with(name, ?)",
-        [MEMBER],
-    ).fetchall()
-    return any(is_orphan(name) for (name,) in rows)
+    return {name for (name,) in rows}
 
 
 def _fill(con: duckdb.DuckDBPyConnection, names: set[str]) -> None:
