@@ -7,11 +7,11 @@ from scripts.bench.state import RATIO_MAX, Stand, Verdict
 
 COLUMNS: Final = (
     "events",
-    "simulated day",
-    "events/s",
+    "day",
+    "a second",
     "keys",
-    "state MiB",
-    "resident MiB",
+    "state",
+    "RSS",
     "timers",
     "queued",
 )
@@ -79,7 +79,7 @@ def draw(found: list[Stand], verdict: Verdict, path: Path) -> None:
         above.set_title("Memory of stitch while identifiers come and go")
         above.set_ylabel("MiB")
         above.set_ylim(bottom=0)
-        above.legend(loc="lower right")
+        above.legend(loc="center right")
         below.plot(events, [each.keys for each in found], color=NOW)
         below.set_ylabel("keys remembered")
         below.set_ylim(bottom=0)

@@ -241,7 +241,7 @@ def state(
     with progress_bar("events") as progress:
         found = bench.bench_state(asked, progress)
     table(
-        f"{people:,} people at a time, {events_a_day:,} events a day",
+        f"{people:,} people at a time, {events_a_day:,} events a day; sizes in MiB",
         COLUMNS,
         [row(each) for each in found],
     )
