@@ -21,7 +21,7 @@ from in_memory import (
 )
 
 from schemas.flow import Climb
-from schemas.ladder import check_ladder
+from schemas.ladder import Guests, Limit, MemberLimit, check_ladder
 from transforms.key_group import KeyGroup, Mark
 from transforms.stitch.identifier import Identifier
 
@@ -460,6 +460,23 @@ def test_a_link_counts_if_it_was_made_in_time_and_is_known_three_days_late_at_mo
 
 def test_the_ladder_that_ships_is_sound():
     assert check_ladder(ladder()) == []
+
+
+def test_a_ladder_that_means_nothing_is_said_field_by_field():
+    sound = ladder()
+    many = msgspec.structs.replace(sound.rungs[0], rung="member", owners=Limit(max=99, per="week"))
+    wrong = msgspec.structs.replace(
+        sound,
+        rungs=(many, *sound.rungs[1:]),
+        member_limits={"shoe_size": MemberLimit(max=1, per="ever")},
+        guests=Guests(reachable=("email", "pigeon")),
+    )
+    assert [problem.partition(":")[0] for problem in check_ladder(wrong)] == [
+        "$.rungs[0].rung",
+        "$.rungs[0].owners.max",
+        "$.member_limits.shoe_size",
+        "$.guests.reachable[1]",
+    ]
 
 
 def test_what_was_held_before_a_merge_is_taken_back_after_it():
