@@ -17,11 +17,16 @@ SHOWN = 3
 GIVEN = "SELECT command_id FROM loop_commands"
 
 
+def commands_given(output):
+    """The ids of the commands that operators gave; each stands on the topic once."""
+    return {one for (one,) in rows(output / "warehouse.duckdb", GIVEN)}
+
+
 def accounts(receipts, output):
     """Every acknowledged record is archived or refused by decode, once, as what it was; and so is
     each command that the run gave itself."""
     problems = []
-    given = {one for (one,) in rows(output / "warehouse.duckdb", GIVEN)}
+    given = commands_given(output)
     came_back = Counter()
     sent = {receipt.place: receipt for receipt in receipts}
     if len(sent) != len(receipts):

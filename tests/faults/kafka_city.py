@@ -4,7 +4,7 @@ import time
 from contextlib import contextmanager
 
 from confluent_kafka.admin import AdminClient
-from kafka_checks import accounts, demand, money_adds_up, same_tables, topics_agree
+from kafka_checks import accounts, commands_given, demand, money_adds_up, same_tables, topics_agree
 from kafka_live import Lag, Live, create_topics, declared_topics, environment, hasty_config, kizuna
 from kafka_load import Load, mischievous
 from kafka_seen import marks, rows
@@ -64,8 +64,10 @@ class City:
     def check(self, problems=(), by_beam=True):
         """Everything that must hold of a stopped run, with `problems` that were seen before;
         figures of what was checked. `by_beam`: what a rebuild makes of the archive is, too."""
-        logged = sum(self.lag.ends().values())
-        assert logged == len(self.receipts), f"{logged} logged, {len(self.receipts)} acknowledged"
+        logged, sent = sum(self.lag.ends().values()), len(self.receipts)
+        given = len(commands_given(self.output))
+        told = f"{logged} logged, {sent} acknowledged, {given} given by operators"
+        assert logged == sent + given, told
         problems = [*problems, *accounts(self.receipts, self.output)]
         problems += topics_agree(self.broker, self.prefix, declared_topics("out"), self.output)
         problems += money_adds_up(self.output)
