@@ -37,6 +37,8 @@ WEEK_MS: Final = 7 * DAY_MS
 
 
 class IdentifierState(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What is remembered of an identifier: its owners, and what was done under it."""
+
     identifier: str
     ownership: Ownership
     held: Held = msgspec.field(default_factory=Held)
@@ -80,13 +82,13 @@ class Identifier:
         climb, now = message.body, message.known_at
         assert isinstance(climb, Climb)
         if climb.retract:
-            state.forget_at = state.forget_at or _next_week(now)
+            state.forget_at = state.forget_at or next_week(now)
             return self._take_back(state, climb, now)
         outputs = self._visit(state, climb, now)
         ladder = self._ladder
         known = state.ownership.spans or state.shared_from is not None
         keep_days = self._rung.forget_days if known else ladder.guests.keep_days
-        state.forget_at = _next_week(now + keep_days * DAY_MS)
+        state.forget_at = next_week(now + keep_days * DAY_MS)
         return outputs
 
     def next_timer(self, state: IdentifierState) -> int | None:
@@ -266,6 +268,6 @@ class Identifier:
         return rows
 
 
-def _next_week(at: int) -> int:
+def next_week(at: int) -> int:
     """Rounded up, so that a busy key's timer moves once a week and not at each event."""
     return -(-at // WEEK_MS) * WEEK_MS

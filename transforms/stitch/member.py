@@ -17,12 +17,12 @@ from schemas.flow import Attributed, Climb, Message, Output, Send
 from schemas.identity import EventOwner, IdentityLink
 from schemas.ladder import DAY_MS, Ladder
 from transforms.stitch.attribution import ambiguous, attribute
+from transforms.stitch.identifier import next_week
 from transforms.stitch.member_limits import LimitedIdentifiers, MemberLimits
 from transforms.stitch.path import step_on
 from transforms.stitch.seen import seen_before, seen_lately
 
 MEMBER: Final = "member_id:"
-WEEK_MS: Final = 7 * DAY_MS
 
 
 class MemberState(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -63,8 +63,7 @@ class Member:
     def on_event(self, state: MemberState, message: Message) -> Iterable[Output]:
         climb, now = message.body, message.known_at
         assert isinstance(climb, Climb)
-        # Rounded up, so that a busy member's timer moves once a week and not at each event.
-        state.forget_at = -(-(now + self._keep_ms) // WEEK_MS) * WEEK_MS
+        state.forget_at = next_week(now + self._keep_ms)
         if climb.survivor:
             return self._merge(state, climb, now)
         event = climb.event
@@ -93,6 +92,7 @@ class Member:
         if not state.answer_at:
             state.seen = {}
             state.limited = LimitedIdentifiers()
+            state.sent = {}
             state.forget_at = 0
             return ()
         member_id = state.survivor

@@ -4,8 +4,7 @@ An identifier with several owners is its person's if all of them are one person:
 member, an old account and the one that it was merged into. In: branches that have reached their
 member. Out: the event, attributed, once all branches are here; the answer that nobody can tell,
 if they aren't when the instant at which they came is over. What guests do passes through, for they
-are persons, too. State: meetings, for as long as an
-event's owner may change.
+are persons, too. State: meetings, for as long as an event's owner may change.
 """
 
 from collections.abc import Iterable
