@@ -6,17 +6,14 @@ event for accrue, and a conflict where a weaker identifier on it belongs to anot
 
 from collections.abc import Iterable
 
-from schemas.erasure import is_orphan
 from schemas.flow import Attributed, Climb, Output, Send
 from schemas.identity import EventOwner, IdentityNotice
 from transforms.stitch.enter import nobody
 
 
 def attribute(climb: Climb, member_id: str, now: int) -> Iterable[Output]:
-    """The event is the member's; with `climb.retract`, it was. Of an orphan nothing is told."""
+    """The event is the member's; with `climb.retract`, it was."""
     event = climb.event
-    if is_orphan(member_id):
-        return
     reason = climb.reason or "member_id"
     rung = climb.rung or "member"
     yield EventOwner(
