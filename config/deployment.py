@@ -14,7 +14,7 @@ import msgspec
 from config.load import load, load_all
 from config.problems import ConfigError, Problem
 from config.secret_keys import Secrets, load_secrets
-from config.settings import load_settings
+from config.settings import DEFAULTS, Loaded, load_settings
 from schemas.churn_model import ChurnModel
 from schemas.journeys import Conversation, Journey
 from schemas.ladder import Ladder, check_ladder
@@ -62,6 +62,19 @@ def check_markets(settings: Settings, programmes: Iterable[Programme]) -> Iterab
                 )
 
 
+def _without_unused(loaded: Loaded, programmes: Iterable[Programme]) -> Settings:
+    """The settings without those of our own markets whose programme this folder doesn't have: a
+    deployment that keeps only its own programmes needn't know of ours."""
+    named = {programme.programme for programme in programmes}
+    ours = str(DEFAULTS)
+    markets = {
+        name: market
+        for name, market in loaded.settings.markets.items()
+        if market.programme in named or loaded.origins[f"markets.{name}.programme"] != ours
+    }
+    return msgspec.structs.replace(loaded.settings, markets=markets or loaded.settings.markets)
+
+
 def load_deployment(
     folder: Path,
     environ: Mapping[str, str],
@@ -99,9 +112,10 @@ def load_deployment(
         lambda: load(declared if declared.exists() else HERE / "topics.yaml", Topics, check_topics)
     )
     if not problems:
+        settings = _without_unused(loaded, programmes)
         problems.extend(
             Problem(file=str(own), line=0, column=0, path="$", message=said)
-            for said in check_markets(loaded.settings, programmes)
+            for said in check_markets(settings, programmes)
         )
     if not problems and check_journeys is not None:
         problems.extend(
@@ -111,7 +125,7 @@ def load_deployment(
     if problems:
         raise ConfigError(problems)
     return Deployment(
-        settings=loaded.settings,
+        settings=settings,
         secrets=secrets,
         ladder=ladder,
         programmes=tuple(programmes),

@@ -23,6 +23,11 @@ _WORDS = {
     "date": "a date such as 2017-01-31",
     "time": "a time of day such as 22:00:00",
 }
+_INVALID = {
+    "Invalid RFC3339 encoded datetime": "datetime",
+    "Invalid RFC3339 encoded date": "date",
+    "Invalid decimal string": "float",
+}
 _LIMITS = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
 _EXPECTED = re.compile(r"Expected `([^`]+)`(.*?)(?:, got `[^`]*`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`$", re.DOTALL)
@@ -62,13 +67,17 @@ def explain(said: str, value: object, expected: Any) -> str:
     hint = _description(expected)
     unknown = unknown_field(said)
     if unknown is not None:
+        expected = _meant(expected, value)
         close = difflib.get_close_matches(unknown, _fields(expected), n=1)
         known = ", ".join(_fields(expected))
         return f"unknown field {unknown!r}; " + (
             f"did you mean {close[0]!r}?" if close else f"known are: {known}"
         )
-    if said.startswith("Invalid enum value"):
+    if said.startswith(("Invalid enum value", "Invalid value")) and _choices(expected):
         return f"must be one of {', '.join(_choices(expected))}; got {_shown(value)}{hint}"
+    invalid = _INVALID.get(said)
+    if invalid is not None:
+        return f"must be {_WORDS[invalid]}; got {_shown(value)}{hint}"
     found = _EXPECTED.match(said)
     if found is None:  # a struct's own words about several of its fields, mostly
         said = said if "got" in said or isinstance(value, dict) else f"{said}; got {_shown(value)}"
@@ -112,6 +121,10 @@ def _inner(expected: Any) -> list[Any]:
 
 def step_into(expected: Any, step: str | int) -> Any:
     """The type of a field or an item of something of this type; None if it isn't known."""
+    structs = [one for one in _inner(expected) if isinstance(one, msgspec.inspect.StructType)]
+    tags = tuple(one.tag for one in structs if one.tag_field == step and isinstance(one.tag, str))
+    if tags:
+        return msgspec.inspect.LiteralType(tags)
     for kind in _inner(expected):
         if isinstance(kind, msgspec.inspect.StructType) and isinstance(step, str):
             found = _field(kind, step)
@@ -140,6 +153,13 @@ def _field(expected: Any, name: str) -> Any:
                 if field.encode_name == name:
                     return field.type
     return None
+
+
+def _meant(expected: Any, value: object) -> Any:
+    """Of several structs told apart by a tag, the one whose tag the value has."""
+    tagged = [kind for kind in _inner(expected) if getattr(kind, "tag_field", None) is not None]
+    tag = value.get(tagged[0].tag_field) if tagged and isinstance(value, dict) else None
+    return next((kind for kind in tagged if kind.tag == tag), expected)
 
 
 def _fields(expected: Any) -> list[str]:

@@ -16,6 +16,9 @@ import yaml
 
 from config.problems import ConfigError, Problem, problem_at
 
+DIGITS_MAX = 100
+"""Of a whole number; what is longer is text, and no field takes it for a number."""
+
 
 class _Loader(yaml.SafeLoader):
     """Resolves scalars as YAML 1.2 does."""
@@ -95,7 +98,7 @@ def _scalar(node: yaml.Node) -> object:
         return node.value == "true"
     if kind == "null":
         return None
-    if kind == "int":
+    if kind == "int" and len(node.value) <= DIGITS_MAX:
         return int(node.value.replace("_", ""))
     if kind == "float":
         return float(node.value.replace("_", ""))

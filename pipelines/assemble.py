@@ -16,6 +16,7 @@ from schemas.ladder import DAY_MS
 from transforms.accrue import Accrue, Programmes
 from transforms.accrue.check import check_programme
 from transforms.decide import Decide, check_journeys
+from transforms.decide.template_data import asks_view
 from transforms.decode import Decoder
 from transforms.decode.seal import Seal
 from transforms.operator import Operator
@@ -50,6 +51,7 @@ def member_operators(
             horizon_days=horizon_days,
             # A transfer is a command, and must fit into one with all that is around it.
             transfer_chars_max=deployment.settings.event_bytes_max * 6 // 10,
+            shows_view=tells_state or asks_view(deployment.journeys, deployment.conversation),
         ),
         Score(deployment.models),
         Decide(deployment.journeys, deployment.conversation, tells_state=tells_state),

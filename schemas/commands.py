@@ -15,11 +15,12 @@ from schemas.flow import Row
 
 
 class LoopCommand(Row, frozen=True, kw_only=True):
-    """A command that the flow itself gave: an unlink over a limit, the transfer of a merge."""
+    """A command that the flow itself gave: an unlink over a limit, the transfer of a merge, an
+    offer that a journey grants."""
 
     table: ClassVar[str] = "loop_commands"
     command_id: Annotated[str, Meta(description="of what it is about: the event_id it comes with")]
-    type: Annotated[str, Meta(description="the type of the command: unlink or transfer")]
+    type: Annotated[str, Meta(description="the type of the command: unlink, transfer, grant_offer")]
     market: Annotated[str, Meta(description="of the event behind it")]
     about: Annotated[str, Meta(description="the identifiers of the command, as a JSON object")]
     payload: Annotated[str, Meta(description="of the command, as a JSON object")]

@@ -122,6 +122,7 @@ EVENT_TYPES: Final[dict[str, EventType]] = {
         Membership,
         "profile",
         "profile",
+        money=True,
     ),
     **_types("account_merged", Merge, "profile", "profile", money=True),
     **_types("erasure_requested", Nothing, "profile", "profile"),

@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from schemas.events import Event
+from schemas.member_view import MemberView
 
 Place = tuple[int, int, str, str, int, int, str, int, str, int]
 """The total order of messages: known_at, occurred_at, source, event_id, 0 for a retraction
@@ -117,7 +118,7 @@ class Signal(Body, frozen=True, kw_only=True):
     """What an operator tells the next ones about the same member."""
 
 
-class AccountChanged(Signal, frozen=True, kw_only=True, tag="account_changed"):
+class AccountChanged(Signal, frozen=True, kw_only=True, omit_defaults=True, tag="account_changed"):
     """A member's points after something happened to them: the one balance of every surface."""
 
     member_id: str
@@ -133,7 +134,9 @@ class AccountChanged(Signal, frozen=True, kw_only=True, tag="account_changed"):
     next_expiry_points: int = 0
     enrolled_at: int | None = None
     cause: str
-    """What happened: an event type, or a timer: activate, expire, hold_expired, tier_review."""
+    """What happened: an event type, or a timer: activate, expire, hold_expired, tier_review,
+    offer_expired, membership_grace, membership_ended, birthday, anniversary,
+    challenge_over, streak_broken."""
     event_id: str | None = None
     source: str | None = None
     earned: int = 0
@@ -144,6 +147,8 @@ class AccountChanged(Signal, frozen=True, kw_only=True, tag="account_changed"):
     """The transaction, order or redemption concerned."""
     merged_into: str | None = None
     """The member who has this account's points from now on; the account is closed."""
+    view: MemberView | None = None
+    """What there is besides points; None: the account is closed, or nobody asks for it."""
 
 
 class TierChanged(Signal, frozen=True, kw_only=True, tag="tier_changed"):

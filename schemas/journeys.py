@@ -126,6 +126,14 @@ class Experiment(Config, frozen=True, kw_only=True):
     arms: dict[str, Arm]
 
 
+class Grant(Config, frozen=True, kw_only=True):
+    """An offer for the member: ordered as a command, which accrue answers."""
+
+    offer: str
+    valid_hours: float | None = None
+    """From this step on; none: as the programme's catalogue says."""
+
+
 class Step(Config, frozen=True, kw_only=True):
     """One step; exactly one field besides `step` says what kind it is."""
 
@@ -137,6 +145,7 @@ class Step(Config, frozen=True, kw_only=True):
     branch: Branch | None = None
     escalate: Escalate | None = None
     experiment: Experiment | None = None
+    grant: Grant | None = None
 
 
 STEP_KINDS: tuple[str, ...] = (
@@ -147,6 +156,7 @@ STEP_KINDS: tuple[str, ...] = (
     "branch",
     "escalate",
     "experiment",
+    "grant",
 )
 
 

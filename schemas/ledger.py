@@ -178,7 +178,8 @@ class TierChange(Row, frozen=True, kw_only=True):
     reason: Annotated[
         str,
         Meta(
-            description="qualified, period_end, grace_end, rebooked, returned, corrected or merged"
+            description="qualified, period_end, left_window, grace_end, rebooked, returned, "
+            "corrected or merged"
         ),
     ]
 

@@ -5,15 +5,19 @@ Fields that a trigger's `data` may hold have the same names here. Every list is 
 
 from typing import Annotated, ClassVar
 
-import msgspec
 from msgspec import Meta
 
 from schemas.decisions import Purpose
 from schemas.flow import Row
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A part of the record."""
+from schemas.member_view import (
+    ChallengeState,
+    Expiring,
+    MembershipState,
+    NextReward,
+    OpenOffer,
+    Part,
+    RewardInReach,
+)
 
 
 class CartLine(Part, frozen=True, kw_only=True):
@@ -119,12 +123,53 @@ class MemberState(Row, frozen=True, kw_only=True):
         int | None, Meta(description="ms UTC; null: nothing expires", extra={"ms": True})
     ]
     next_expiry_points: Annotated[int, Meta(description="how many expire then")]
+    expiries: Annotated[
+        tuple[Expiring, ...], Meta(description="all dates, soonest first, at most 12")
+    ]
     tier: Annotated[str, Meta(description="now")]
     qualifying: Annotated[int, Meta(description="what counts for the tier in this period")]
     next_tier: Annotated[str | None, Meta(description="null: there is none above")]
     to_next_tier: Annotated[int, Meta(description="what is missing to it")]
     progress: Annotated[
         float | None, Meta(description="of the way to it, 0 to 1; null: there is none above")
+    ]
+    tier_review_at: Annotated[
+        int | None,
+        Meta(description="when the tier is reviewed, ms UTC; null: never", extra={"ms": True}),
+    ]
+    tier_falls_to: Annotated[
+        str | None,
+        Meta(description="the lower tier that follows if nothing more is counted; null: none"),
+    ]
+    tier_falls_at: Annotated[
+        int | None,
+        Meta(description="when: at the review or after a grace, ms UTC", extra={"ms": True}),
+    ]
+    tier_benefits: Annotated[
+        tuple[str, ...], Meta(description="what the tier is entitled to, as the programme says")
+    ]
+    upgrade_priority: Annotated[
+        str, Meta(description="of two members the smaller key is served first; empty: not told")
+    ]
+    challenges: Annotated[
+        tuple[ChallengeState, ...],
+        Meta(description="that are on, in the programme's order, at most 20"),
+    ]
+    rewards: Annotated[
+        tuple[RewardInReach, ...],
+        Meta(description="that can be taken now, cheapest first; the dearest 20"),
+    ]
+    next_reward: Annotated[
+        NextReward | None, Meta(description="the cheapest of the others; null: none")
+    ]
+    offers: Annotated[
+        tuple[OpenOffer, ...], Meta(description="open ones, soonest to expire first, at most 20")
+    ]
+    membership: Annotated[
+        MembershipState | None, Meta(description="the paid one; null: there never was one")
+    ]
+    access: Annotated[
+        tuple[str, ...], Meta(description="what is unlocked, newest last, at most 50")
     ]
     risk: Annotated[float, Meta(description="1 − P(alive) with engagement, 0 to 1")]
     risk_band: Annotated[str, Meta(description="the band of risk; none: not scored")]

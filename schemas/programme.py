@@ -6,44 +6,18 @@ what is wrong. What the grammar can't say (ascending dates, known tiers) is chec
 """
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Literal
 
-import msgspec
-from msgspec import Meta, field
+from msgspec import Meta
 
-Rounding = Literal["floor", "half_up", "ceil"]
-Rate = Annotated[Decimal, Meta(description="points a whole unit of currency, exact, above 0")]
-Count = Annotated[int, Meta(ge=0)]
-Name = Annotated[str, Meta(min_length=1, pattern=r"^[a-z0-9_]+$")]
+from schemas.challenges import Challenge
+from schemas.earn_rules import ActionType, AnyEarnRule, Cap
+from schemas.membership import PaidPlan
+from schemas.rewards import CatalogueOffer, Gift, Reward
+from schemas.section import Count, Days, DaysFromOne, Minutes, Name, Positive, Section
+from schemas.tiers import Expiry, Tiers
 
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Part of a programme file."""
-
-
-class EarnRule(Section, frozen=True, kw_only=True, tag_field="rule"):
-    """How a receipt earns. `rule` names the kind; entries carry it as their rule."""
-
-    rounding: Rounding = "floor"
-    """Applied once to the receipt's eligible amount, never line by line."""
-    qualifies: bool = True
-    """Its points count for tiers whose metric is points."""
-
-
-class BaseRate(EarnRule, frozen=True, kw_only=True, tag="base"):
-    """Points for each whole unit of currency, whatever the tier."""
-
-    rate: Rate
-
-
-class TierRate(EarnRule, frozen=True, kw_only=True, tag="tier_rate"):
-    """A better rate for some tiers; posts what it gives beyond `base`. Other tiers: nothing."""
-
-    rate_by_tier: dict[Name, Rate]
-
-
-AnyEarnRule = BaseRate | TierRate
+Earning = Literal["order_placed", "order_collected", "order_delivered", "sale"]
 
 
 class Exclusions(Section, frozen=True, kw_only=True):
@@ -53,77 +27,70 @@ class Exclusions(Section, frozen=True, kw_only=True):
     skus: tuple[str, ...] = ()
 
 
-class Expiry(Section, frozen=True, kw_only=True):
-    """When a lot expires: `fixed` months after it was earned, or never (`none`).
-
-    Months are calendar months in the programme's time zone, clamped at the month's end; points
-    stay usable to the end of that day or, rounded up, of that month.
-    """
-
-    mode: Literal["fixed", "none"] = "none"
-    months: Count = 0
-    round_up: Literal["day", "month"] = "day"
-
-
-class TierLevel(Section, frozen=True, kw_only=True):
-    tier: Name
-    threshold: Annotated[
-        int, Meta(ge=0, description="points, whole units of currency or visits")
-    ] = field(name="from")
-
-
-class Downgrade(Section, frozen=True, kw_only=True):
-    """What happens at the end of a period whose qualifying amount doesn't reach the tier."""
-
-    mode: Literal["one_down", "to_qualified", "never"] = "one_down"
-    grace_days: Count = 0
-
-
-class Tiers(Section, frozen=True, kw_only=True):
-    metric: Literal["points", "spend", "visits"] = "points"
-    window: Literal["calendar_year"] = "calendar_year"
-    downgrade: Downgrade = Downgrade()
-    levels: Annotated[tuple[TierLevel, ...], Meta(min_length=1)]
-
-
-class Reward(Section, frozen=True, kw_only=True):
-    reward: Name
-    points: Annotated[int, Meta(gt=0)]
-    hold_minutes: Annotated[int, Meta(gt=0)] = 15
-    tier: Name | None = None
-    """The lowest tier that may take it; none: everybody."""
-
-
 class Terms(Section, frozen=True, kw_only=True):
     """One version of a programme: what applies to events that occur from `effective_from` on."""
 
     version: Annotated[int, Meta(ge=1)]
     effective_from: Annotated[datetime, Meta(tz=True)]
     earn: tuple[AnyEarnRule, ...]
+    caps: tuple[Cap, ...] = ()
+    """Over all rules together."""
     exclude: Exclusions = Exclusions()
-    pending_days: Count = 0
+    orders_earn_on: tuple[Earning, ...] = (
+        "order_placed",
+        "order_collected",
+        "order_delivered",
+        "sale",
+    )
+    """Which events of an order earn, the first of them once; a sale without an order always."""
+    pending_days: Days = 0
     """Days of 24 hours from the purchase until its points can be spent."""
-    returns_days: Annotated[int, Meta(ge=1)] = 90
+    returns_days: DaysFromOne = 90
     expiry: Expiry = Expiry()
     negative_balance: Literal["negative", "floor_zero", "refuse"] = "negative"
     tiers: Tiers | None = None
     rewards: tuple[Reward, ...] = ()
-    hold_minutes: Annotated[int, Meta(gt=0)] = 15
+    offers: tuple[CatalogueOffer, ...] = ()
+    gifts: tuple[Gift, ...] = ()
+    challenges: tuple[Challenge, ...] = ()
+    plans: tuple[PaidPlan, ...] = ()
+    hold_minutes: Minutes = 15
     """How long plain points (no reward) stay reserved."""
 
 
 class ExampleLine(Section, frozen=True, kw_only=True):
     line_id: str
     amount: Annotated[int, Meta(ge=0, description="minor units")]
+    quantity: Positive = 1
     sku: str = ""
     category: str = ""
 
 
 class Given(Section, frozen=True, kw_only=True):
+    """What is bought, or done, and what is known then. What isn't said, isn't so."""
+
     tier: Name | None = None
     at: Annotated[datetime, Meta(tz=True)] | None = None
-    """When the purchase occurs; none: under the newest version."""
-    lines: tuple[ExampleLine, ...]
+    """When it occurs; none: under the newest version, at its first instant."""
+    lines: tuple[ExampleLine, ...] = ()
+    source: Literal["pos", "web", "app", "partner"] = "pos"
+    store: str = ""
+    touchpoint: str = ""
+    fulfilment: str = ""
+    tenders: dict[str, Count] = {}
+    """Minor units by method."""
+    offers: tuple[Name, ...] = ()
+    """Open offers that the purchase uses."""
+    plan: Name | None = None
+    """The paid membership in force."""
+    first_purchase: bool = False
+    birthday: Annotated[str, Meta(pattern=r"^((0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?$")] = ""
+    """The member's, month-day."""
+    action: ActionType | None = None
+    """Something done instead of bought."""
+    activity: str = ""
+    """Which activity, benefit, reward or store."""
+    quantity: Positive = 1
 
 
 class Example(Section, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import typer
 
 from scripts.commands.audit import audit
 from scripts.commands.bench import benches
+from scripts.commands.config import configs
 from scripts.commands.consume import consume
 from scripts.commands.correct import correct
 from scripts.commands.demo import demo
@@ -20,12 +21,14 @@ from scripts.commands.fit import fits
 from scripts.commands.flow import run, sort
 from scripts.commands.kafka_demo import kafka_demo
 from scripts.commands.produce import produce
+from scripts.commands.quote import quote
 from scripts.commands.rebuild import PASSED_ON, rebuild
 from scripts.commands.reconcile import reconcile
 from scripts.commands.replay_quarantine import replay_quarantine
 from scripts.commands.schemas import schemas
 from scripts.commands.simulate import simulate
 from scripts.commands.sql import sql
+from scripts.commands.statement import statement
 from scripts.commands.topics import topics
 from scripts.commands.traffic import generate, imports
 from scripts.commands.unlink import unlink
@@ -53,15 +56,18 @@ app.command("correct")(correct)
 app.command("unlink")(unlink)
 app.command("erase")(erase)
 app.command("replay-quarantine")(replay_quarantine)
+app.command("quote")(quote)
 app.command("audit")(audit)
 app.command("validate")(validate)
 app.command("sql")(sql)
 app.add_typer(explains, name="explain")
+app.command("statement")(statement)
 app.command("reconcile")(reconcile)
 app.add_typer(topics, name="topics")
 app.add_typer(schemas, name="schemas")
 app.command("produce")(produce)
 app.command("kafka-demo")(kafka_demo)
+app.add_typer(configs, name="config")
 app.command("doctor")(doctor)
 app.add_typer(fits, name="fit")
 app.add_typer(benches, name="bench")

@@ -25,6 +25,13 @@ from schemas.ledger import (
     TierChange,
 )
 from schemas.member_state import MemberErased, MemberState
+from schemas.privileges import (
+    BenefitUsage,
+    ChallengeProgress,
+    MembershipPeriod,
+    OfferGrant,
+    Unlocked,
+)
 from schemas.refusals import Quarantined, Repaired
 from schemas.scoring import ChurnScore
 
@@ -41,6 +48,11 @@ ROW_CLASSES: Final[tuple[type[Row], ...]] = (
     TierChange,
     Correction,
     AccountMerge,
+    OfferGrant,
+    ChallengeProgress,
+    MembershipPeriod,
+    BenefitUsage,
+    Unlocked,
     ChurnScore,
     JourneyEntry,
     Decision,

@@ -7,22 +7,14 @@ from typing import Any
 
 import msgspec
 
+from schemas.earn_rules import BaseRate, TierRate
 from schemas.events import Event
 from schemas.flow import AccountChanged, Attributed, Message, TierChanged
 from schemas.ledger import LedgerEntry, Lot, Redemption, RedemptionAnswer, TierChange
 from schemas.payloads import Adjust, Line, Order, Profile, Redeem, Return, Sale, Settle, Viewed
-from schemas.programme import (
-    BaseRate,
-    Downgrade,
-    Exclusions,
-    Expiry,
-    Programme,
-    Reward,
-    Terms,
-    TierLevel,
-    TierRate,
-    Tiers,
-)
+from schemas.programme import Exclusions, Programme, Terms
+from schemas.rewards import Reward
+from schemas.tiers import Downgrade, Expiry, TierLevel, Tiers
 from transforms.accrue import Accrue, Programmes
 from transforms.accrue.state import AccrueState
 

@@ -7,10 +7,14 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from broker import end_shared_broker, shared_broker
+
+settings.register_profile("nightly", max_examples=10_000)
+"""For `make test-nightly`: of the tests that don't say themselves how many examples they try."""
 
 _SHARED = pytest.StashKey[Path]()
 """The folder of the broker that all processes of a test run share."""

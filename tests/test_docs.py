@@ -11,7 +11,17 @@ import pytest
 import typer
 
 from config.secret_keys import SECRETS
-from schemas import journeys, ladder, programme, settings
+from schemas import (
+    challenges,
+    earn_rules,
+    journeys,
+    ladder,
+    membership,
+    programme,
+    rewards,
+    settings,
+    tiers,
+)
 from schemas.decisions import CHANNELS, DECISION_REASONS, LEFT_BECAUSE, Decision
 from schemas.events import EVENT_TYPES, NAMESPACES, SOURCES
 from schemas.ledger import Account, EntryKind, RedemptionCode
@@ -51,6 +61,26 @@ def keys_of(*modules: object) -> set[str]:
     return found
 
 
+def tags_of(union: Any) -> set[str]:
+    """The kinds of a tagged union, as YAML spells them."""
+    return {str(kind.__struct_config__.tag) for kind in get_args(union)}
+
+
+def choices_of(module: object) -> set[str]:
+    """The words that the fields of a module's structs choose among."""
+
+    def words(kind: Any) -> Iterator[str]:
+        for inner in get_args(kind):
+            if isinstance(inner, str):
+                yield inner
+            else:
+                yield from words(inner)
+
+    structs = [one for one in vars(module).values() if isinstance(one, type)]
+    own = [one for one in structs if one.__module__ == getattr(module, "__name__", "")]
+    return {word for one in own for kind in get_type_hints(one).values() for word in words(kind)}
+
+
 def commands() -> Iterator[tuple[str, Any]]:
     def walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
         inner = getattr(command, "commands", None)
@@ -88,10 +118,26 @@ DOCUMENTED = {
     "quarantine reasons": (set(REASONS), "docs/events.md"),
     "ladder keys": (keys_of(ladder), "docs/identity.md"),
     "programme keys": (keys_of(programme), "docs/programmes.md"),
-    "earn rules": ({"base", "tier_rate"}, "docs/programmes.md"),
-    "accounts": (set(get_args(Account)), "docs/programmes.md"),
-    "entry kinds": (set(get_args(EntryKind)), "docs/programmes.md"),
-    "redemption codes": (set(get_args(RedemptionCode)), "docs/programmes.md"),
+    "keys of earn rules": (keys_of(earn_rules), "docs/earning.md"),
+    "earn rules": (tags_of(earn_rules.AnyEarnRule), "docs/earning.md"),
+    "choices of earn rules": (choices_of(earn_rules), "docs/earning.md"),
+    "events of an order": (set(get_args(programme.Earning)), "docs/earning.md"),
+    "keys of tiers and expiry": (keys_of(tiers), "docs/tiers_and_expiry.md"),
+    "choices of tiers and expiry": (choices_of(tiers), "docs/tiers_and_expiry.md"),
+    "keys of challenges": (keys_of(challenges), "docs/challenges.md"),
+    "choices of challenges": (
+        choices_of(challenges) - set(get_args(earn_rules.ActionType)),
+        "docs/challenges.md",
+    ),
+    "keys of paid plans": (keys_of(membership), "docs/offers.md"),
+    "keys of offers, gifts and prizes": (
+        keys_of(rewards) - set(rewards.Reward.__struct_fields__),
+        "docs/offers.md",
+    ),
+    "keys of rewards": (set(rewards.Reward.__struct_fields__), "docs/ledger.md"),
+    "accounts": (set(get_args(Account)), "docs/ledger.md"),
+    "entry kinds": (set(get_args(EntryKind)), "docs/ledger.md"),
+    "redemption codes": (set(get_args(RedemptionCode)), "docs/ledger.md"),
     "journey and policy keys": (keys_of(journeys), "docs/journeys.md"),
     "decision reasons": (set(DECISION_REASONS), "docs/journeys.md"),
     "decision outcomes": (

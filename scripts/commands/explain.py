@@ -79,7 +79,10 @@ def member(
     as_json: Json = False,
     seconds: Seconds = 60.0,
 ) -> None:
-    """By what is a member known: the identifiers below them, accounts merged, how events came.
+    """What a member has, and by what they are known.
+
+    Points by expiry, open offers, challenges, membership and what is unlocked; then the identifiers
+    below them, accounts that were merged, and how their events came.
 
     Example: `kizuna explain member m-5 --output out`
     """

@@ -20,6 +20,7 @@ from scripts.explain.drawing import (
 )
 from scripts.explain.identity import Identity, Notice
 from scripts.explain.member import MemberStory
+from scripts.explain.show_holdings import show_holdings
 
 
 def show_identity(console: Console, story: Identity) -> None:
@@ -93,6 +94,7 @@ def show_member(console: Console, story: MemberStory) -> None:
     for link in story.merged:
         account = link.identifier.partition(":")[2]
         console.print(Text(f"{account} was merged into this one, {when(link.from_at)}"))
+    show_holdings(console, story.holdings)
     if story.identifiers.ways:
         console.print(drawn_down(story.identifiers))
     else:

@@ -24,11 +24,12 @@ from test_ledger_properties import (
     small_terms,
 )
 
+from schemas.earn_rules import BaseRate, TierRate
 from schemas.events import Event
 from schemas.flow import Message
 from schemas.ledger import Correction
 from schemas.payloads import Correct, CorrectedLot, Redeem, Settle
-from schemas.programme import BaseRate, Expiry, TierRate
+from schemas.tiers import Expiry
 
 FEWER = settings(BOUNDED, max_examples=60)
 ACCOUNTS = "issued pending available held redeemed expired reversed transferred".split()

@@ -30,7 +30,7 @@ from plain_account import PlainAccount
 
 from schemas.events import Event
 from schemas.flow import AccountChanged, Message
-from schemas.programme import Downgrade, Expiry, TierLevel, Tiers
+from schemas.tiers import Downgrade, Expiry, TierLevel, Tiers
 from transforms.accrue import Accrue
 from transforms.accrue.horizon import advance_base
 

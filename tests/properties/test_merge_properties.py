@@ -42,9 +42,10 @@ from test_ledger_properties import (
     small_terms,
 )
 
+from schemas.earn_rules import BaseRate
 from schemas.events import Event
 from schemas.ledger import Redemption, RedemptionAnswer
-from schemas.programme import BaseRate, Expiry
+from schemas.tiers import Expiry
 
 BOUNDED = settings(
     max_examples=200,

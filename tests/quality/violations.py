@@ -69,6 +69,24 @@ WAREHOUSE: dict[str, dict[str, str]] = {
         "requested_at, answered_at) VALUES ('r', 'm', TIMESTAMP '2017-01-02', "
         "TIMESTAMP '2017-01-01')",
     },
+    "privileges": {
+        "offers_stand_as_they_say": "INSERT INTO offers (grant_id, member_id, offer_id, "
+        "status, code) VALUES ('g', 'm', 'o', 'refused', 'ok')",
+        "one_offer_of_a_group_is_open": "INSERT INTO offers (grant_id, member_id, offer_id, "
+        "offer_group, status, code) VALUES ('g', 'm', 'o', 'drinks', 'open', 'ok'), "
+        "('h', 'm', 'p', 'drinks', 'open', 'ok')",
+        "used_offers_name_their_purchase": "INSERT INTO offers (grant_id, member_id, offer_id, "
+        "status, code, closed_at) VALUES ('g', 'm', 'o', 'used', 'ok', TIMESTAMP '2017-01-01')",
+        "progress_is_possible": "INSERT INTO challenges (member_id, challenge, since, progress, "
+        "target, met) VALUES ('m', 'c', TIMESTAMP '2017-01-01', 3, 3, 1)",
+        "one_membership_is_in_force": "INSERT INTO memberships (member_id, plan, status, since) "
+        "VALUES ('m', 'plus', 'active', TIMESTAMP '2017-01-01'), "
+        "('m', 'extra', 'grace', TIMESTAMP '2017-02-01')",
+        "uses_are_within_limits": "INSERT INTO benefit_uses (member_id, source, event_id, benefit, "
+        "code, \"left\") VALUES ('m', 'partner', 'e', 'lounge', 'ok', -1)",
+        "access_ends_after_it_began": "INSERT INTO access (member_id, access, since, until) "
+        "VALUES ('m', 'club', TIMESTAMP '2017-01-02', TIMESTAMP '2017-01-01')",
+    },
     "identity": {
         "members_have_events": "INSERT INTO members (member_id) VALUES ('nobody')",
         "owners_are_members": "DELETE FROM members "

@@ -58,7 +58,7 @@ def unlink(shop: Path, identifier: str, owner: str, *more: object) -> Any:
         ("email:at home", "card:c-1", [], r"--identifier: must be an email .* got 'at home'"),
         (f"phone:{PHONE}", "c-1", [], r"--owner: must be NAMESPACE:VALUE"),
         (f"phone:{TYPED}", "card:c-1", ["--market", "fr"], r"phone that identifies .*, fr:"),
-        ("card:c-1", "card:c-1", ["--market", "mars"], r"--market: must be one of us, fr"),
+        ("card:c-1", "card:c-1", ["--market", "mars"], r"--market: must be one of us, .*fr; got"),
         ("member_id:m-1", "member_id:m-2", [], r"linked to a member; got member_id:m-1; accounts"),
         ("card:c-9", "member_id:m-1", [], r"--identifier: must be linked to somebody; card:c-9"),
         (

@@ -7,6 +7,7 @@ import pytest
 from simulated_city import GROCER, grocer, shipped_config, simulated
 from typer.testing import CliRunner
 
+from config.deployment import Deployment
 from config.load import load
 from config.problems import ConfigError
 from pipelines.foundation import config_hash
@@ -34,6 +35,10 @@ def ms(text: str) -> int:
     return round(datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp() * 1000)
 
 
+def of_grocer(deployment: Deployment) -> Programme:
+    return next(one for one in deployment.programmes if one.programme == "grocer")
+
+
 def test_nothing_changed_is_the_same_configuration(tmp_path: Path) -> None:
     overlay = lay_over(DEFAULT_CONFIG, Changes(), tmp_path / "config")
     assert overlay.changed == ()
@@ -45,7 +50,7 @@ def test_a_file_takes_the_place_of_the_one_with_its_name(tmp_path: Path) -> None
         DEFAULT_CONFIG, Changes(programmes=[grocer(tmp_path, DOUBLE)]), tmp_path / "config"
     )
     assert overlay.changed == ("programmes/grocer.yaml: changed",)
-    (programme,) = overlay.deployment.programmes
+    programme = of_grocer(overlay.deployment)
     assert programme.versions[0].earn[0].rate == 2  # type: ignore[union-attr]
 
 
@@ -92,7 +97,7 @@ def test_the_newest_version_can_count_from_another_day(tmp_path: Path) -> None:
     )
     load(file, Programme)
     changes = Changes(programmes=[file], effective_from=ms("2017-01-15"))
-    (programme,) = lay_over(DEFAULT_CONFIG, changes, tmp_path / "config").deployment.programmes
+    programme = of_grocer(lay_over(DEFAULT_CONFIG, changes, tmp_path / "config").deployment)
     assert [one.version for one in programme.versions] == [1, 3]
     assert programme.versions[1].effective_from == datetime(2017, 1, 15, tzinfo=timezone.utc)
     assert programme.versions[1].earn[0].rate == 7  # type: ignore[union-attr]

@@ -23,6 +23,13 @@ from schemas.ledger import (
     TierChange,
 )
 from schemas.member_state import MemberErased, MemberState
+from schemas.privileges import (
+    BenefitUsage,
+    ChallengeProgress,
+    MembershipPeriod,
+    OfferGrant,
+    Unlocked,
+)
 from schemas.refusals import Quarantined, Repaired
 from schemas.scoring import ChurnScore
 from scripts.produce import key_of
@@ -44,10 +51,14 @@ ROUTED: dict[type[Row], tuple[str, ...]] = {
 }
 WAREHOUSE_ONLY = {
     AccountMerge,
+    BenefitUsage,
+    ChallengeProgress,
     Erasure,
     ErasureRequest,
     Correction,
     Member,
+    MembershipPeriod,
+    OfferGrant,
     Repaired,
     EventOwner,
     IdentityNotice,
@@ -55,6 +66,7 @@ WAREHOUSE_ONLY = {
     Lot,
     Redemption,
     TierChange,
+    Unlocked,
     ChurnScore,
     JourneyEntry,
     Delivery,

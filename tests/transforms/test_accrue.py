@@ -29,10 +29,11 @@ from accrue_till import (
     viewed,
 )
 
+from schemas.earn_rules import BaseRate
 from schemas.flow import AccountChanged
 from schemas.ledger import LedgerEntry, RedemptionAnswer, RedemptionCode
 from schemas.payloads import Adjust
-from schemas.programme import BaseRate, Downgrade, Expiry, TierLevel, Tiers
+from schemas.tiers import Downgrade, Expiry, TierLevel, Tiers
 from transforms.accrue.book import MOVEMENTS
 from transforms.accrue.state import AccrueState
 

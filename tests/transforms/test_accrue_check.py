@@ -10,18 +10,23 @@ import pytest
 import yaml
 from accrue_till import programme, terms
 
-from schemas.programme import (
+from config.load import load
+from schemas.challenges import Challenge
+from schemas.earn_rules import (
+    Action,
     BaseRate,
-    Example,
-    ExampleLine,
-    Expiry,
-    Given,
-    Programme,
-    Reward,
-    TierLevel,
+    Bonus,
+    BonusRate,
+    Cap,
+    Hours,
+    Multiply,
     TierRate,
-    Tiers,
+    When,
 )
+from schemas.membership import PaidPlan
+from schemas.programme import Example, ExampleLine, Given, Programme
+from schemas.rewards import CatalogueOffer, Discount, Gift, Prize, Reward
+from schemas.tiers import Expiry, TierLevel, Tiers
 from transforms.accrue.check import check_programme, failing_examples
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +35,7 @@ SHIPPED = sorted((ROOT / "config" / "programmes").glob("*.yaml"))
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_programmes_that_ship_are_right_and_prove_it(path: Path) -> None:
-    loaded = msgspec.convert(yaml.safe_load(path.read_text("utf-8")), Programme)
+    loaded = load(path, Programme)
     assert check_programme(loaded) == []
     assert loaded.tests, "a programme shows what it means by examples"
     assert loaded.programme == path.stem
@@ -71,7 +76,10 @@ LEVELS = terms().tiers.levels
     [
         ({"earn": (BaseRate(rate=Decimal(0)),)}, "$.versions[0].earn[0].rate: must be a number"),
         ({"earn": (BaseRate(rate=Decimal("NaN")),)}, "$.versions[0].earn[0].rate: must be"),
-        ({"earn": (BaseRate(rate=Decimal(1)),) * 2}, "$.versions[0].earn[1].rule: stands twice"),
+        (
+            {"earn": (BaseRate(rate=Decimal(1)),) * 2},
+            "$.versions[0].earn[1].rule: 'base' stands twice",
+        ),
         (
             {"earn": (TierRate(rate_by_tier={"gold": Decimal(2)}),)},
             "$.versions[0].earn[0]: posts what it gives beyond base",
@@ -82,7 +90,7 @@ LEVELS = terms().tiers.levels
         ),
         (
             {"earn": (BaseRate(rate=Decimal(1)), TierRate(rate_by_tier={"gold": Decimal(-2)}))},
-            "$.versions[0].earn[1].rate_by_tier.gold: must be above 0",
+            "$.versions[0].earn[1].rate_by_tier.gold: must be a number above 0",
         ),
         ({"expiry": Expiry(mode="fixed")}, "$.versions[0].expiry.months: must be 1 or more"),
         (
@@ -114,6 +122,224 @@ LEVELS = terms().tiers.levels
 def test_problems_of_a_version(changes: dict[str, Any], problem: str) -> None:
     problems = check_programme(programme(terms(**changes)))
     assert any(one.startswith(problem) for one in problems), problems
+
+
+BASE = BaseRate(rate=Decimal(1))
+BONUS = {"points": 5}
+POINTS = Prize(points=5)
+
+
+def rule(*more: Any) -> dict[str, Any]:
+    return {"earn": (BASE, *more)}
+
+
+def asking(**asks: Any) -> dict[str, Any]:
+    return rule(Bonus(points=5, when=When(**asks)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        (rule(BaseRate(rate=Decimal(2))), "earn[1].rule: 'base' stands twice"),
+        (rule(Bonus(points=1, name="base")), "earn[1].rule: 'base' stands twice"),
+        (rule(Bonus(points=1, name="adjust")), "earn[1].name: 'adjust' means something else"),
+        (rule(Bonus(points=1, name="edited")), "earn[1].name: 'edited' means something else"),
+        (rule(BonusRate(rate=Decimal(-1))), "earn[1].rate: must be a number above 0"),
+        (rule(BonusRate(rate=Decimal("1e9"))), "earn[1].rate: must be a number above 0, at most"),
+        (rule(BonusRate(rate=Decimal("1e999999999"))), "earn[1].rate: must be a number"),
+        (rule(BonusRate(rate=Decimal("1e-999999999"))), "earn[1].rate: must be a number"),
+        (rule(BonusRate(rate=Decimal("0.0000001"))), "earn[1].rate: must be a number"),
+        (rule(BonusRate(rate=Decimal("Infinity"))), "earn[1].rate: must be a number"),
+        (rule(Multiply(times=Decimal(1))), "earn[1].times: must be a number above 1"),
+        (rule(Multiply(times=Decimal("sNaN"))), "earn[1].times: must be a number above 1"),
+        (rule(Multiply(times=Decimal(2), of=("later",))), "earn[1].of: no rule above it"),
+        ({"earn": (Multiply(times=Decimal(2)),)}, "earn[0]: multiplies what the rules above it"),
+        *(
+            (
+                rule(Multiply(times=Decimal(2), when=When(**{field: ("x",)}))),
+                "earn[1].when: multiplies whole receipts",
+            )
+            for field in ("categories", "skus", "except_categories", "except_skus", "tenders")
+        ),
+        *(
+            (
+                rule(Action(on="enrolled", points=5, when=When(**asks))),
+                "earn[1].when: an action has no lines",
+            )
+            for asks in (
+                {"categories": ("x",)},
+                {"except_skus": ("x",)},
+                {"tenders": ("cash",)},
+                {"fulfilment": ("ship",)},
+                {"spend_at_least": 1},
+                {"units_at_least": 1},
+                {"first_purchase": True},
+            )
+        ),
+        (asking(tiers=("tin",)), "earn[1].when.tiers: there is no 'tin'"),
+        (asking(plans=("plus",)), "earn[1].when.plans: there is no 'plus'"),
+        (asking(offers=("half",)), "earn[1].when.offers: there is no 'half'"),
+        (
+            asking(
+                start=datetime(2017, 1, 2, tzinfo=timezone.utc),
+                end=datetime(2017, 1, 2, tzinfo=timezone.utc),
+            ),
+            "earn[1].when.until: must be later than from",
+        ),
+        (asking(hours=Hours(start="10:00", end="10:00")), "earn[1].when.hours: must end at"),
+        (rule(Bonus(**BONUS, cap=Cap(per="day"))), "earn[1].cap: must say points or times"),
+        (
+            rule(Bonus(**BONUS, cap=Cap(times=2, per="receipt"))),
+            "earn[1].cap.times: a rule earns once a receipt anyway",
+        ),
+        ({"caps": (Cap(per="day"),)}, "caps[0]: must say points or times"),
+        ({"caps": (Cap(times=3, per="day"),)}, "caps[0].times: over all rules only points"),
+        (
+            {"caps": (Cap(points=3, per="day"), Cap(points=4, per="day"))},
+            "caps[1].per: 'day' stands twice",
+        ),
+        (
+            {"offers": (CatalogueOffer(offer="a", discount=Discount()),)},
+            "offers[0].discount: must say one of",
+        ),
+        (
+            {"offers": (CatalogueOffer(offer="a", discount=Discount(amount=5, free_units=1)),)},
+            "offers[0].discount: must say one of",
+        ),
+        *(
+            (
+                {"offers": (CatalogueOffer(offer="a", discount=Discount(percent=Decimal(part))),)},
+                "offers[0].discount.percent: must be above 0 and at most 100",
+            )
+            for part in ("0", "100.01", "NaN")
+        ),
+        (
+            {"offers": (CatalogueOffer(offer="a"), CatalogueOffer(offer="a"))},
+            "offers[1].offer: 'a' stands twice",
+        ),
+        (
+            {"gifts": (Gift(gift="base", on="birthday", prize=POINTS),)},
+            "gifts[0].gift: a rule is called 'base' already",
+        ),
+        (
+            {"gifts": (Gift(gift="cake", on="birthday", prize=Prize()),)},
+            "gifts[0].prize: must say points, offer or access",
+        ),
+        (
+            {"gifts": (Gift(gift="cake", on="birthday", prize=Prize(offer="cake")),)},
+            "gifts[0].prize.offer: there is no offer 'cake'",
+        ),
+        (
+            {"gifts": (Gift(gift="cake", on="birthday", prize=POINTS),) * 2},
+            "gifts[1].gift: 'cake' stands twice",
+        ),
+    ],
+)
+def test_problems_of_rules_caps_and_what_is_given(changes: dict[str, Any], problem: str) -> None:
+    problems = check_programme(programme(terms(**changes)))
+    assert any(one.startswith(f"$.versions[0].{problem}") for one in problems), problems
+
+
+CHALLENGE = {"challenge": "ten", "counts": "visits", "target": 10, "prize": POINTS}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"challenge": "base"}, "challenge: a rule or gift is called 'base' already"),
+        ({"counts": "actions"}, "on: must say which type of event counts"),
+        ({"on": "enrolled"}, "on: visits are of purchases"),
+        ({"activities": ("run",)}, "activities: needs on"),
+        (
+            {"counts": "actions", "on": "enrolled", "when": When(categories=("x",))},
+            "when: an action has no lines",
+        ),
+        ({"when": When(first_purchase=True)}, "when.first_purchase: count visits"),
+        ({"when": When(tiers=("tin",))}, "when.tiers: there is no 'tin'"),
+        ({"repeat": True, "prize": Prize(access="club")}, "repeat: what is unlocked stays so"),
+        ({"in_a_row": "week", "within": "month"}, "within: a streak has no further period"),
+        ({"in_a_row": "week", "counts": "spend"}, "counts: a streak counts visits or actions"),
+        ({"in_a_row": "week", "target": 1}, "target: must be 2 or more weeks in a row"),
+        ({"prize": Prize()}, "prize: must say points, offer or access"),
+    ],
+)
+def test_problems_of_challenges(changes: dict[str, Any], problem: str) -> None:
+    one = Challenge(**{**CHALLENGE, **changes})
+    problems = check_programme(programme(terms(challenges=(one,))))
+    assert any(said.startswith(f"$.versions[0].challenges[0].{problem}") for said in problems), (
+        problems
+    )
+    assert check_programme(programme(terms(challenges=(Challenge(**CHALLENGE),)))) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"tier": "tin"}, "$.tests[0].given.tier: no version has a tier 'tin'"),
+        (
+            {"at": datetime(1, 1, 1, tzinfo=timezone.utc)},
+            "$.tests[0].given.at: must be between 1970 and 2100",
+        ),
+    ],
+)
+def test_problems_of_examples(given: dict[str, Any], problem: str) -> None:
+    problems = check_programme(programme(tests=(Example(given=Given(**given), earns={}),)))
+    assert [one for one in problems if one.startswith(problem)], problems
+
+
+def test_a_version_begins_in_our_times() -> None:
+    (problem,) = check_programme(
+        programme(terms(effective_from=datetime(9999, 1, 1, tzinfo=timezone.utc)))
+    )
+    assert problem.startswith("$.versions[0].effective_from: must be between 1970 and 2100")
+
+
+def test_an_example_says_everything_that_a_rule_can_ask() -> None:
+    """Each of them alone makes the difference."""
+    catalogue = {
+        "offers": (CatalogueOffer(offer="half"),),
+        "plans": (PaidPlan(plan="plus", months=1),),
+    }
+    lines = (ExampleLine(line_id="1", amount=500, quantity=2, sku="milk", category="DAIRY"),)
+    wednesday = datetime(2017, 3, 1, 15, 30, tzinfo=timezone.utc)  # 10:30 in New York
+    asked: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({"stores": ("s-1",)}, {"store": "s-1"}),
+        ({"touchpoints": ("kiosk",)}, {"touchpoint": "kiosk"}),
+        ({"sources": ("app",)}, {"source": "app"}),
+        ({"fulfilment": ("ship",)}, {"fulfilment": "ship"}),
+        ({"tenders": ("cash",)}, {"tenders": {"cash": 500}}),
+        ({"weekdays": ("wed",)}, {"at": wednesday}),
+        ({"hours": Hours(start="10:00", end="11:00")}, {"at": wednesday}),
+        ({"offers": ("half",)}, {"offers": ("half",)}),
+        ({"plans": ("plus",)}, {"plan": "plus"}),
+        ({"tiers": ("gold",)}, {"tier": "gold"}),
+        ({"first_purchase": True}, {"first_purchase": True}),
+        ({"birthday": "day"}, {"at": wednesday, "birthday": "03-01"}),
+    ]
+    for asks, says in asked:
+        rules = (Bonus(points=5, when=When(**asks)),)
+        told = Example(given=Given(lines=lines, **says), earns={"bonus": 5})
+        untold = Example(given=Given(lines=lines), earns={})
+        assert (
+            check_programme(programme(terms(earn=rules, **catalogue), tests=(told, untold))) == []
+        ), asks
+
+
+def test_an_example_may_be_an_action_and_knows_caps_as_untouched() -> None:
+    rules = (
+        BASE,
+        Action(on="activity_completed", activities=("run",), points=3, per=5),
+        Bonus(points=50, cap=Cap(points=20, per="day")),
+    )
+    run = {"action": "activity_completed", "activity": "run"}
+    lines = (ExampleLine(line_id="1", amount=900),)
+    examples = (
+        Example(given=Given(**run, quantity=12), earns={"action": 6}),
+        Example(given=Given(**{**run, "activity": "swim"}, quantity=12), earns={}),
+        Example(given=Given(lines=lines), earns={"base": 9, "bonus": 16}),
+    )
+    caps = (Cap(points=25, per="month"),)
+    assert check_programme(programme(terms(earn=rules, caps=caps), tests=examples)) == []
 
 
 def test_problems_of_a_programme() -> None:

@@ -449,3 +449,15 @@ def test_both_sides_are_told_of_a_merge_and_the_same_again_is_nothing() -> None:
     tills.deliver(given, day(12) + HOUR)
     assert len(tills.till("old").outputs) == before["old"]
     assert len(tills.till("new").entries) == 1
+
+
+def test_a_capture_of_a_forgotten_redemption_waits_until_nothing_more_comes() -> None:
+    tills = Tills(accrue(terms(returns_days=40)))
+    tills.give(redeem("d", day(0), 3), "b", day(0))
+    tills.merge("a", "b", day(9))
+    tills.merge("c", "b", day(10))
+    tills.give(settle("capture", "d", day(41)), "b", day(41))
+    tills.deliver(tills.waiting.pop(0), day(42))
+    assert codes(tills, "b")[1:] == []
+    tills.deliver(tills.waiting.pop(0), day(43))
+    assert codes(tills, "b")[1:] == [("capture", "hold_not_found")]

@@ -4,6 +4,7 @@ import doctest
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil, floor
+from typing import get_args
 
 import pytest
 from accrue_till import terms
@@ -12,8 +13,13 @@ from hypothesis import strategies as st
 
 import transforms.accrue.local_time
 import transforms.accrue.rate
-from schemas.programme import BaseRate, TierRate
-from transforms.accrue.rate import prepare_rules, rate, share, totals_by_rule
+from schemas.earn_rules import AnyEarnRule, BaseRate
+from transforms.accrue.rate import KINDS, Basis, Rule, basis_of, prepare_rules, rate, share
+
+
+def rated(rules: tuple[Rule, ...], tier: str, amount: int) -> list[int]:
+    """What a receipt of one line earns, by rule."""
+    return rate(rules, tier, basis_of([amount], [1], [-1], len(rules)))
 
 
 @pytest.mark.parametrize("module", [transforms.accrue.rate, transforms.accrue.local_time])
@@ -36,7 +42,7 @@ def test_examples_in_the_documentation(module: object) -> None:
 )
 def test_rounding(rounding: str, amount: int, points: int) -> None:
     rules = prepare_rules([BaseRate(rate=Decimal(1), rounding=rounding)], 100)  # type: ignore[arg-type]
-    assert rate(rules, "", [amount]) == [points]
+    assert rated(rules, "", amount) == [points]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +58,7 @@ def test_rounding(rounding: str, amount: int, points: int) -> None:
 )
 def test_tier_rate_posts_the_excess(tier: str, amount: int, base: int, excess: int) -> None:
     rules = prepare_rules(terms().earn, 100)
-    assert rate(rules, tier, [amount, amount]) == [base, excess]
+    assert rated(rules, tier, amount) == [base, excess]
 
 
 ROUND = {
@@ -72,13 +78,13 @@ def test_rates_are_exact(amount: int, hundredths: int, rounding: str, minor_unit
     exact = Decimal(hundredths) / 100
     rule = BaseRate(rate=exact, rounding=rounding)  # type: ignore[arg-type]
     wanted = ROUND[rounding](Fraction(amount * hundredths, 100 * minor_units))
-    assert rate(prepare_rules([rule], minor_units), "", [amount]) == [wanted]
+    assert rated(prepare_rules([rule], minor_units), "", amount) == [wanted]
 
 
 def test_floats_would_have_been_wrong() -> None:
     rule = BaseRate(rate=Decimal("1.1"))
-    assert rate(prepare_rules([rule], 100), "", [1000]) == [11]
-    assert rate(prepare_rules([BaseRate(rate=Decimal("1.15"))], 1), "", [100]) == [115]
+    assert rated(prepare_rules([rule], 100), "", 1000) == [11]
+    assert rated(prepare_rules([BaseRate(rate=Decimal("1.15"))], 1), "", 100) == [115]
     assert floor(100 * 1.15) == 114
 
 
@@ -99,12 +105,11 @@ def test_shares_add_up_and_are_fair(points: int, weights: list[int]) -> None:
 
 
 def test_totals_follow_the_masks() -> None:
-    assert totals_by_rule([100, 10, 1, 1000], [-1, 0b01, 0b10, 0], 2) == [110, 101]
-    assert totals_by_rule([100, 10], [-1, -1], 2) == [110, 110]
+    masks = [-1, 0b01, 0b10, 0]
+    assert basis_of([100, 10, 1, 1000], [1, 2, 3, 4], masks, 2) == Basis([110, 101], [3, 4])
+    assert basis_of([100, 10], [1, 2], [-1, -1], 2) == Basis([110, 110], [3, 3])
+    assert basis_of([100, 10], [1, 2], [-1, -1], 0) == Basis([], [])
 
 
-def test_base_and_tier_rate_stand_in_the_table_of_rules() -> None:
-    assert {kind.__name__ for kind in transforms.accrue.rate.KINDS} == {
-        BaseRate.__name__,
-        TierRate.__name__,
-    }
+def test_every_kind_of_rule_stands_in_the_table() -> None:
+    assert set(KINDS) == set(get_args(AnyEarnRule))

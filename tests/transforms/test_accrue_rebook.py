@@ -20,7 +20,7 @@ from accrue_till import (
     terms,
 )
 
-from schemas.programme import Expiry
+from schemas.tiers import Expiry
 
 
 def same_end(one: Till, other: Till) -> None:
@@ -274,3 +274,13 @@ def test_a_year_of_purchases_in_any_delay_within_the_horizon() -> None:
     assert open_lots[0] == open_lots[1] and open_lots[0]
     ids = [entry.entry_id for entry in late.entries]
     assert len(ids) == len(set(ids))
+
+
+def test_a_purchase_too_old_to_be_returned_is_left_to_staff() -> None:
+    till = Till(accrue(terms(returns_days=40)))
+    bought, other = sale("t", day(0), 199), sale("u", day(50), 0)
+    till.play(bought, sale("v", day(38), 0))
+    till.late(bought, day(45), retract=True)
+    till.play(other)
+    till.late(other, day(58), retract=True)  # folds again, when the receipt is forgotten
+    assert Counter(till.state.current.balances) == Counter(till.balances())  # as its entries say

@@ -116,7 +116,8 @@ def test_wherever_it_ends(history: list[Any], ends_after: int, how: str) -> None
     channels = Channels()
     for row in story.triggers():
         channels.carry_out(row)
-    end = max(row.decided_at for row in after) if after else NOON
+    ends_at = NOON + sum(gap for gap, _ in history[: ends_after + 1])
+    end = max(row.decided_at for row in after) if after else ends_at
     for trigger_id in opened_before(story, ended_at or end):
         channels.opened(trigger_id)
     left = {channel: seen for channel, seen in channels.seen(end).items() if channel not in PAPER}

@@ -24,7 +24,7 @@ from transforms.accrue.horizon import advance_base, keep_to_rules
 from transforms.accrue.local_time import DAY_MS
 from transforms.accrue.posting import Posting
 from transforms.accrue.programmes import Plan, Programmes
-from transforms.accrue.read_fact import READERS
+from transforms.accrue.read_fact import ACTIONS, READERS
 from transforms.accrue.rebook import renumber
 from transforms.accrue.receive_account import expect_account, receive_account
 from transforms.accrue.state import AccrueState
@@ -36,7 +36,7 @@ FACTS_MAX: Final = 2_000
 """Facts kept of a member at most; more of them, and the horizon of that member shrinks."""
 TRANSFER_CHARS_MAX: Final = 600_000
 """Contents of one part of a closed account, which a command must have room for."""
-TYPES: Final = frozenset((*READERS, "enrolled", "account_merged", "transfer"))
+TYPES: Final = frozenset((*READERS, "account_merged", "transfer"))
 """What changes an account that is known."""
 
 
@@ -52,11 +52,15 @@ class Accrue:
         horizon_days: int = HORIZON_DAYS,
         facts_max: int = FACTS_MAX,
         transfer_chars_max: int = TRANSFER_CHARS_MAX,
+        shows_view: bool = True,
     ) -> None:
+        """`shows_view`: tell what members have besides points with each balance; left out where
+        nothing asks for it, since it costs time."""
         self.programmes: Final = programmes
         self.horizon_ms: Final = horizon_days * DAY_MS
         self.facts_max: Final = facts_max
         self.transfer_chars_max: Final = transfer_chars_max
+        self.shows_view: Final = shows_view
 
     def initial(self, key: str) -> AccrueState:
         """Nothing is known of a member yet."""
@@ -85,6 +89,8 @@ class Accrue:
         plan = self._plan(state, event)
         if plan is None:
             return ()
+        if state.version and event.type in ACTIONS and event.type not in plan.action_types:
+            return ()
         if body.survivor not in ("", state.member_id):
             return self._close(state, plan, body, message.order[0])
         outputs = self._receive(state, plan, body, message.order[0])
@@ -106,7 +112,7 @@ class Accrue:
         terms = plan.terms_at(due)
         return [
             *report.rows(state, book),
-            report.balance(state, terms, before, fired[0]),
+            report.balance(state, terms, before, fired[0], shows_view=self.shows_view),
             *report.tier_moves(state, terms, book.tier_moves),
         ]
 
@@ -153,6 +159,7 @@ class Accrue:
         elif isinstance(payload, Transfer) and payload.part != SCORE and not body.retract:
             state.version = max(version, payload.version) + 1
             receive_account(posting, payload)
+        self._bound(state, plan, known_at)
         if not (
             new
             or posting.rows
@@ -164,10 +171,17 @@ class Accrue:
             return ()
         state.changed_at = known_at
         terms = plan.terms_at(known_at)
-        self._bound(state, plan, known_at)
         return [
-            *posting.rows,
-            report.balance(state, terms, before, event.type, event, _reference(event)),
+            *(report.last_of_each(posting.rows) if posting.posted > 1 else posting.rows),
+            report.balance(
+                state,
+                terms,
+                before,
+                event.type,
+                event,
+                _reference(event),
+                shows_view=self.shows_view,
+            ),
             *report.tier_moves(state, terms, posting.tier_moves),
         ]
 

@@ -10,13 +10,13 @@ from msgspec.structs import replace
 from schemas.ledger import RedemptionCode
 from transforms.accrue.book import Book
 from transforms.accrue.facts import SettleAsked
-from transforms.accrue.redeem import settle
+from transforms.accrue.redeem import is_known, settle
 
 
 def settle_waiting(book: Book, codes: dict[str, RedemptionCode]) -> None:
     """Answer the requests that waited for a hold which is here now."""
     account = book.account
-    for asked in [one for one in account.asked if one.redemption_id in account.redemptions]:
+    for asked in [one for one in account.asked if is_known(book, one.redemption_id, one.at)]:
         settle_asked(book, asked, codes)
         account.asked.remove(asked)
 

@@ -12,7 +12,8 @@ from xxhash import xxh3_128_hexdigest
 
 from schemas.ledger import Account as AccountName
 from schemas.ledger import EntryKind, LedgerEntry, Posting, RedemptionCode
-from transforms.accrue.programmes import Plan, Prepared
+from transforms.accrue.prepared import Prepared
+from transforms.accrue.programmes import Plan
 from transforms.accrue.state import Account, Answered, Basket, Receipt
 
 MOVEMENTS: Final[dict[EntryKind, frozenset[tuple[AccountName, AccountName]]]] = {
@@ -57,7 +58,8 @@ def lot_id(member_id: str, cause: str) -> str:
 def entry_id(owner: str, what: str, cause: str = "") -> str:
     """Of the lot (or, without one, the member), what is posted, and the event or timer behind it.
 
-    A lot belongs to the event that earned it, so the entries that open it need no cause.
+    A lot belongs to the event and the member that earned it, so the entries that open it need no
+    cause; the cause of others holds the member, too, since a lot may go on with a survivor.
     """
     return xxh3_128_hexdigest(f"{owner}\x1f{what}\x1f{cause}".encode())
 
@@ -99,6 +101,7 @@ class Book:
         "at",
         "baskets",
         "cause",
+        "changed",
         "entries",
         "event_id",
         "member_id",
@@ -132,6 +135,8 @@ class Book:
         self.entries: list[LedgerEntry] = []
         self.touched: dict[str, None] = {}
         """Lots that changed."""
+        self.changed: dict[tuple[str, str], None] = {}
+        """What else changed: a part of the account, and the key in it."""
         self.tier_moves: list[TierMove] = []
         self.answers: list[Answer] = []
         self.at = 0
@@ -192,7 +197,10 @@ class Book:
         if opens:
             what, cause = opening(kind, rule, line_id), ""
         else:
-            what, cause = posted_as(kind, debit, credit, rule, line_id), self.cause
+            what = posted_as(kind, debit, credit, rule, line_id)
+            cause = f"{self.cause}\x1f{self.member_id}"
+            if self.posting == "late":
+                cause += f"\x1f{self.at}"  # taken back and given again, it is posted again
         self.entries.append(
             LedgerEntry(
                 entry_id=entry_id(lot or self.member_id, what, cause),

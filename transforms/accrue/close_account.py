@@ -20,6 +20,7 @@ from transforms.accrue.closed_account import ACCOUNT, Closed, moves, parts_of
 from transforms.accrue.horizon import forget
 from transforms.accrue.programmes import Plan
 from transforms.accrue.rebook import renumber
+from transforms.accrue.report_privileges import transferred
 from transforms.accrue.state import Account, AccrueState, decode_account, encode_account
 from transforms.accrue.timers import fire
 from transforms.transfer import order
@@ -45,6 +46,7 @@ def close(
         held = closed.account.redemptions[name]
         rows.append(report.redemption(state, name, held, now, moved_on=True))
     account = state.current
+    rows += transferred(state, terms, account, now)
     state.current = Account(balances=account.balances, tier=account.tier)
     state.base, state.facts, state.baskets, state.rebooked = b"", [], {}, {}
     state.timer, state.merged_into = None, survivor
@@ -62,7 +64,7 @@ def pass_on(state: AccrueState, event: Event, now: int) -> list[Output]:
 def _contents(state: AccrueState, plan: Plan, now: int) -> Closed:
     """What goes to the survivor: all that isn't over, without purchases that were taken back."""
     account = decode_account(encode_account(state.current))
-    forget(account, now - plan.returns_ms)
+    forget(account, plan, now)
     receipts = {
         name: replace(one, lot=one.lot or lot_of(state.member_id, one.basket))
         for name, one in account.receipts.items()

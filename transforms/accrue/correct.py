@@ -8,7 +8,7 @@ Each entry leaves one account for another, and points, lots and debt go on sayin
 
 from typing import Final
 
-from transforms.accrue import tiers
+from transforms.accrue import join_tiers
 from transforms.accrue.book import Book, lot_id, opening, posted_as
 from transforms.accrue.facts import Corrected, LotChange
 from transforms.accrue.find_difference import becomes_at, place_of
@@ -49,7 +49,7 @@ def correct(book: Book, fact: Corrected) -> None:
     account.debt = max(0, debt)
     _even_out(book, fact, excess + min(0, debt))
     if fact.qualifying or fact.kept is not None:
-        tiers.correct(book, fact.qualifying, fact.kept)
+        join_tiers.correct(book, fact.qualifying, fact.kept)
 
 
 def _change_lot(book: Book, fact: Corrected, change: LotChange) -> int:
@@ -109,7 +109,8 @@ def _change_receipt(book: Book, lot: str, points: int) -> None:
 def _first(book: Book, fact: Corrected, lot: str) -> str:
     """What the entry that opens a lot is posted for, and its cause."""
     move = next(move for move in fact.moves if move.lot == lot)
-    return posted_as("correct", move.debit, move.credit, RULE, None) + "\x1e" + book.cause
+    what = posted_as("correct", move.debit, move.credit, RULE, None)
+    return f"{what}\x1e{book.cause}\x1f{book.member_id}"
 
 
 def _even_out(book: Book, fact: Corrected, excess: int) -> None:

@@ -11,11 +11,12 @@ from xxhash import xxh3_128_hexdigest
 
 from schemas.ledger import Account as AccountName
 from schemas.ledger import LedgerEntry
-from transforms.accrue import tiers
+from transforms.accrue import caps, challenges, expiry, membership, offers, tiers
 from transforms.accrue.book import Book, lot_id, opening
-from transforms.accrue.facts import Purchased
+from transforms.accrue.conditions import Asked
+from transforms.accrue.facts import Acted, Named, Purchased
 from transforms.accrue.lots import open_lot
-from transforms.accrue.rate import rate, share, totals_by_rule
+from transforms.accrue.rate import EVERY_RULE, Basis, basis_of, rate, share
 from transforms.accrue.reverse_return import match_parked
 from transforms.accrue.state import BasketLine, OpenLot, Receipt
 
@@ -25,25 +26,94 @@ def purchase(book: Book, fact: Purchased) -> None:
     account, terms = book.account, book.terms
     known = _known(book, fact)
     if known is not None:
+        if fact.offers:
+            offers.use(book, fact)
         if account.parked:
             match_parked(book, known, fact.receipt_id, fact.other_id)
         return
     book.cause = fact.basket
-    lines = book.baskets[book.cause].lines
+    basket = book.baskets[book.cause]
+    lines = basket.lines
     tier = account.tier or terms.levels[0]
     amounts = [line.amount for line in lines]
     masks = [line.rules for line in lines]
-    earned = rate(terms.rules, tier, totals_by_rule(amounts, masks, len(terms.rules)))
-    account.receipts[fact.receipt_id] = Receipt(
+    units = [line.quantity for line in lines]
+    basis = basis_of(amounts, units, masks, len(terms.rules), basket.portions)
+    used = offers.use(book, fact) if fact.offers else frozenset()
+    applies, room = fitting(book, tier, used), caps.room(book)
+    earned = rate(terms.rules, tier, basis, applies, room)
+    receipt = account.receipts[fact.receipt_id] = Receipt(
         at=fact.at, basket=book.cause, tier=tier, version=terms.version, earned=earned
     )
+    if applies != EVERY_RULE:
+        receipt.applies = applies
+    if room is not None:
+        receipt.room = room
+        caps.use(book, earned)
     if fact.other_id is not None:
         account.other_names[fact.other_id] = fact.receipt_id
+    expiry.bought(book)
     if any(earned):
         _post(book, lines, amounts, masks, earned)
-    tiers.count(book, terms, terms.qualifying(earned), sum(compress(amounts, masks)), 1)
+    account.purchases += any(masks)
+    spend = sum(compress(amounts, masks))
+    tiers.count(book, terms.qualifying(earned), spend, 1 if spend else 0)
+    if terms.challenges:
+        challenges.bought(book, receipt, used)
     if account.parked:
         match_parked(book, fact.receipt_id, fact.other_id)
+
+
+def learn_name(book: Book, fact: Named) -> None:
+    """Remember what else an order is called, so that a return may name either."""
+    account = book.account
+    account.other_names.setdefault(fact.transaction_id, fact.order_id)
+    if account.parked and fact.order_id in account.receipts:
+        match_parked(book, fact.order_id)
+
+
+def fitting(book: Book, tier: str, used: frozenset[str] = frozenset()) -> int:
+    """Mask of the rules that the member fits now. `used`: offers that the purchase uses."""
+    asks = book.terms.asks_member
+    if not asks:
+        return EVERY_RULE
+    asked = Asked(book.account, tier, book.at, book.terms.zone, used, membership.plan_now(book))
+    mask = EVERY_RULE
+    for place, test in asks:
+        if not test(asked):
+            mask &= ~(1 << place)
+    return mask
+
+
+def act(book: Book, fact: Acted) -> None:
+    """Post what an action earns: available at once, for nothing of it can be returned."""
+    account, terms = book.account, book.terms
+    tier = account.tier or terms.levels[0]
+    fits = [bool(rule.action) and fact.rules >> place & 1 for place, rule in enumerate(terms.rules)]
+    basis = Basis([int(fit) for fit in fits], [fact.quantity if fit else 0 for fit in fits])
+    room = caps.room(book)
+    earned = rate(terms.rules, tier, basis, fitting(book, tier), room)
+    if room is not None:
+        caps.use(book, earned)
+    expiry.acted(book)
+    lot, total, first = lot_id(book.member_id, book.cause), sum(earned), ""
+    for rule, points in zip(terms.rules, earned, strict=True):
+        if points:
+            first = first or opening(rule.kind, rule.name, None)
+            book.post(rule.kind, "issued", "available", points, lot, rule.name, opens=True)
+    if total:
+        opened = OpenLot(
+            earned_at=fact.at,
+            available_at=fact.at,
+            expires_at=terms.lot_expires_at(fact.at),
+            points=total,
+            remaining=total,
+            first=first,
+        )
+        open_lot(book, lot, opened)
+    tiers.count(book, terms.qualifying(earned), 0, 0)
+    if terms.challenges:
+        challenges.acted(book, fact)
 
 
 def _known(book: Book, fact: Purchased) -> str | None:

@@ -4,6 +4,8 @@ A purchase's lines are not in its fact but in the state's baskets, since returns
 longer than the horizon.
 """
 
+from typing import Literal
+
 import msgspec
 
 from schemas.ledger import Account as AccountName
@@ -38,6 +40,8 @@ class Purchased(Fact, kw_only=True, tag="p"):
     receipt_id: str
     other_id: str | None = None
     """The other name of the same purchase: the order that a sale completes."""
+    offers: list[str] = []
+    """Offers that it used."""
     again: int = 0
     """How often it was withdrawn for good before it came back: its basket and lot are new then."""
 
@@ -47,6 +51,13 @@ class Purchased(Fact, kw_only=True, tag="p"):
         return f"{self.key}\x1e{self.again}" if self.again else self.key
 
 
+class Named(Fact, kw_only=True, tag="n"):
+    """A sale that earns nothing, since its order does: another name of the same purchase."""
+
+    transaction_id: str
+    order_id: str
+
+
 class ReturnedLine(
     Bit, kw_only=True, rename={"line_id": "l", "sku": "s", "quantity": "q", "amount": "a"}
 ):
@@ -54,6 +65,15 @@ class ReturnedLine(
     sku: str
     quantity: int = 0
     amount: int = 0
+
+
+class OffersNamed(Fact, kw_only=True, tag="k"):
+    """Offers that a purchase uses by an event that earns nothing: an order that earns when it is
+    collected, a sale in another currency."""
+
+    receipt_id: str
+    other_id: str | None = None
+    offers: list[str]
 
 
 class Returned(Fact, kw_only=True, tag="r"):
@@ -87,6 +107,48 @@ class SettleAsked(Fact, kw_only=True, tag="s"):
     capture: bool
     named: bool = False
     code: RedemptionCode | None = None
+
+
+class Acted(Fact, kw_only=True, tag="v"):
+    """Something done, other than buying, that a rule or a challenge rewards."""
+
+    on: str
+    """The event's type."""
+    name: str = ""
+    """Which activity, benefit, reward or store."""
+    quantity: int = 1
+    rules: int
+    """Mask of the rules and challenges that it counts for."""
+
+
+class Profiled(Fact, kw_only=True, tag="b"):
+    """What a member says of themselves."""
+
+    birthday: str = ""
+    enrolled: bool = False
+
+
+class Subscribed(Fact, kw_only=True, tag="m"):
+    """What became of a paid membership."""
+
+    step: Literal["started", "renewed", "payment_failed", "ended"]
+    plan: str
+    trial: bool = False
+
+
+class BenefitUsed(Fact, kw_only=True, tag="u"):
+    benefit: str
+    reference: str = ""
+
+
+class OfferAsked(Fact, kw_only=True, tag="o"):
+    """A wish to grant or revoke an offer and, once given, its answer."""
+
+    grant: bool
+    offer: str
+    expires_at: int | None = None
+    reason: str = ""
+    code: str | None = None
 
 
 class Adjusted(Fact, kw_only=True, tag="a"):
@@ -148,6 +210,20 @@ class TakenOver(Fact, kw_only=True, tag="t"):
 
 
 AnyFact = (
-    Purchased | Returned | RedeemAsked | SettleAsked | Adjusted | Corrected | Joining | TakenOver
+    Purchased
+    | OffersNamed
+    | Named
+    | Returned
+    | Acted
+    | Profiled
+    | Subscribed
+    | BenefitUsed
+    | RedeemAsked
+    | SettleAsked
+    | OfferAsked
+    | Adjusted
+    | Corrected
+    | Joining
+    | TakenOver
 )
-COMMANDS = (RedeemAsked, SettleAsked, Adjusted, Corrected, Joining, TakenOver)
+COMMANDS = (RedeemAsked, SettleAsked, OfferAsked, Adjusted, Corrected, Joining, TakenOver)

@@ -12,9 +12,9 @@ from typing import Final, get_args
 from schemas.events import Event
 from schemas.ledger import Account as AccountName
 from schemas.payloads import Correct, CorrectedLot
-from transforms.accrue import tiers
+from transforms.accrue import join_tiers
 from transforms.accrue.facts import Corrected, LotChange, Move
-from transforms.accrue.programmes import Prepared
+from transforms.accrue.prepared import Prepared
 from transforms.accrue.state import Account, OpenLot
 
 ACCOUNTS: Final[tuple[AccountName, ...]] = get_args(AccountName)
@@ -38,7 +38,7 @@ def difference(account: Account, event: Event, known_at: int, terms: Prepared) -
             changes.append(change)
             moves.of_lot(lot, change, known, place_of(account, lot.lot_id), known_at)
     moves.rest()
-    qualifying, kept = tiers.off(account, terms, known_at, wanted.qualifying, wanted.tier)
+    qualifying, kept = join_tiers.off(account, terms, known_at, wanted.qualifying, wanted.tier)
     debt = wanted.debt - account.debt
     if not (moves.made or changes or debt or qualifying or kept is not None):
         return None

@@ -9,28 +9,52 @@ and rebooking all use this and nothing else.
 from collections.abc import Callable
 from typing import Any, Final
 
-from transforms.accrue import correct, earn, redeem, reverse_return, take_over
+from transforms.accrue import (
+    correct,
+    earn,
+    entitlements,
+    gifts,
+    membership,
+    offers,
+    redeem,
+    reverse_return,
+    take_over,
+)
 from transforms.accrue.book import Book
 from transforms.accrue.facts import (
     COMMANDS,
+    Acted,
     Adjusted,
     AnyFact,
+    BenefitUsed,
     Corrected,
     Fact,
     Joining,
+    Named,
+    OfferAsked,
+    OffersNamed,
+    Profiled,
     Purchased,
     RedeemAsked,
     Returned,
     SettleAsked,
+    Subscribed,
     TakenOver,
 )
 from transforms.accrue.timers import fire
 
-APPLY: Final[dict[type[Fact], Callable[[Book, Any], None]]] = {
+APPLY: Final[dict[type[Fact], Callable[[Book, Any], object]]] = {
     Purchased: earn.purchase,
+    OffersNamed: offers.use,
+    Named: earn.learn_name,
     Returned: reverse_return.take_back,
+    Acted: earn.act,
+    Profiled: gifts.learn,
+    Subscribed: membership.subscribe,
+    BenefitUsed: entitlements.use,
     RedeemAsked: redeem.redeem,
     SettleAsked: redeem.settle,
+    OfferAsked: offers.answer,
     Adjusted: redeem.adjust,
     Corrected: correct.correct,
     Joining: take_over.expect,
@@ -56,3 +80,5 @@ def enter(book: Book, fact: AnyFact) -> None:
     """Apply a fact before which nothing is due any more."""
     book.on_behalf_of(fact.at, fact.source, fact.event_id, fact.occurred_at, fact.late)
     APPLY[type(fact)](book, fact)
+    if book.plan.gift_days:
+        gifts.schedule(book)

@@ -6,6 +6,7 @@ the base: receipts, parked returns and redemption ids by their age, lots when th
 no return can touch them.
 """
 
+from transforms.accrue import entitlements, forget_challenges, membership, offers, prizes
 from transforms.accrue.book import Book
 from transforms.accrue.fold import apply
 from transforms.accrue.programmes import Plan
@@ -25,9 +26,9 @@ def advance_base(state: AccrueState, plan: Plan, to: int) -> None:
         apply(book, fact)
         folded += 1
     fire(book, to)
-    since = to - plan.returns_ms
-    forget(base, since)
-    forget(state.current, since)
+    since = to - plan.remember_ms
+    forget(base, plan, to)
+    forget(state.current, plan, to)
     state.base = encode_account(base)
     state.base_to = to
     state.facts = state.facts[folded:]
@@ -55,8 +56,9 @@ def keep_to_rules(state: AccrueState, plan: Plan, now: int) -> None:
     state.rules = rules
 
 
-def forget(account: Account, since: int) -> None:
-    """Drop what only returns and repeats of things before `since` could need."""
+def forget(account: Account, plan: Plan, to: int) -> None:
+    """Drop what nothing from `to` on could need: no return or repeat, and no reinstatement."""
+    since, reinstates_ms = to - plan.remember_ms, plan.reinstates_ms
     account.receipts = {key: one for key, one in account.receipts.items() if one.at >= since}
     account.other_names = {
         name: receipt_id
@@ -73,5 +75,18 @@ def forget(account: Account, since: int) -> None:
     account.lots = {
         key: lot
         for key, lot in account.lots.items()
-        if lot.remaining or key in account.pending or lot.earned_at >= since
+        if lot.remaining
+        or key in account.pending
+        or lot.earned_at >= since
+        or (reinstates_ms and lot.expired and (lot.expires_at or to) >= to - reinstates_ms)
     }
+    if account.offers:
+        account.offers = offers.forget(account.offers, since)
+    if account.ended:
+        account.ended = membership.forget_ended(account.ended, since)
+    if account.uses:
+        account.uses = entitlements.forget(account, since)
+    if account.access:
+        prizes.settle_access(account.access, since)
+    if account.challenges:
+        account.challenges = forget_challenges.forget(account.challenges, plan, to)

@@ -158,6 +158,30 @@ def expire(book: Book, due: int) -> None:
                 book.post("expire", "pending", "expired", free, lot_id)
 
 
+def keep_until(book: Book, lot_id: str, expires_at: int) -> None:
+    """Let a lot expire at another time."""
+    account = book.account
+    lot = account.lots[lot_id]
+    free_changes(account, lot, -lot.free)
+    lot.expires_at = expires_at
+    free_changes(account, lot, lot.free)
+    book.touched[lot_id] = None
+
+
+def reinstate(book: Book, lot_id: str, expires_at: int | None) -> None:
+    """Bring back what expired of a lot; what is held of it expires no earlier."""
+    lot = book.account.lots[lot_id]
+    points = lot.expired
+    lot.expired = 0
+    lot.remaining += points
+    lot.expires_at = expires_at
+    book.touched[lot_id] = None
+    if points:
+        free_changes(book.account, lot, points)
+        book.post("reinstate", "expired", "available", points, lot_id, "reinstate")
+        settle_debt(book, lot_id, lot)
+
+
 def _less(allocation: dict[str, int], lot_id: str, points: int) -> None:
     left = allocation[lot_id] - points
     if left:

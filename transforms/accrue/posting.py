@@ -25,7 +25,8 @@ from transforms.accrue.find_difference import difference
 from transforms.accrue.fold import enter, place
 from transforms.accrue.horizon import advance_base
 from transforms.accrue.programmes import Plan
-from transforms.accrue.read_fact import READERS, Reading
+from transforms.accrue.read_fact import READERS
+from transforms.accrue.reading import Reading
 from transforms.accrue.rebook import insert_place, rebook, renumber
 from transforms.accrue.state import AccrueState
 from transforms.accrue.timers import fire, next_due
@@ -44,6 +45,8 @@ class Posting:
         self.since: Final = max(known_at - horizon_ms, state.base_to)
         """What happened before is beyond the horizon: it can't be inserted or removed any more."""
         self.cause: Final = f"{event.source}/{event.event_id}"
+        self.posted = 0
+        """How often something was posted for the event."""
         self.rows: list[Output] = []
         self.tier_moves: list[TierMove] = []
 
@@ -77,7 +80,8 @@ class Posting:
 
         Commands stay, since what was answered was answered. A purchase beyond the horizon is
         taken back like a return of all of it, today; so is one that was in an account which was
-        merged into this one, once it is here. Any other return that old is left to staff.
+        merged into this one, once it is here. Purchases too old to be returned, and returns beyond
+        the horizon, are left to staff.
         """
         state = self.state
         self._move_base()
@@ -96,9 +100,10 @@ class Posting:
                 if isinstance(fact, Purchased):
                     state.baskets.pop(fact.basket, None)
             return
+        since = self.known_at - self.plan.remember_ms
         for name, receipt in state.current.receipts.items():
             if receipt.cause == self.cause:
-                if not receipt.withdrawn:
+                if receipt.at >= since and not receipt.withdrawn:
                     self.insert(self._withdrawal(name))
                 return
         waits = any((one.source, one.event_id) == self.event.key for one in state.current.parked)
@@ -194,6 +199,7 @@ class Posting:
     def insert(self, fact: AnyFact) -> None:
         """Put a fact where it belongs."""
         state, facts, account = self.state, self.state.facts, self.state.current
+        self.posted += 1
         last = not facts or place(facts[-1]) <= place(fact)
         if last and fact.at > account.fired_at:
             facts.append(fact)
@@ -225,7 +231,7 @@ class Posting:
         before = state.current.tier or terms.levels[0]
         was, becomes = rebook(state, self.plan, self.known_at, facts, self.cause)
         state.timer = next_due(state.current)
-        self.rows += report.rows(state, becomes, gone=was.account.lots)
+        self.rows += report.rows(state, becomes, was=was.account)
         after = state.current.tier or terms.levels[0]
         if after != before:
             self.tier_moves.append((before, after, self.known_at, "rebooked"))

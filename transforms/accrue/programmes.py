@@ -6,67 +6,22 @@ Pure: the same files make the same plans.
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 from xxhash import xxh3_64_hexdigest
 
-from schemas.programme import Programme, Reward, Terms
-from transforms.accrue.local_time import DAY_MS, expires_at
-from transforms.accrue.rate import EVERY_RULE, prepare_rules
+from schemas.programme import Programme
+from transforms.accrue.local_time import DAY_MS
+from transforms.accrue.prepared import Prepared
 
-FOLD: Final = 2
+RETRACTED_DAYS: Final = 35
+"""A purchase may be that old when it turns out to be somebody else's: known at the end of the
+horizon, and taken back at the end of another."""
+FOLD: Final = 3
 """Grows with a release that folds the same facts under the same terms to another result."""
-
-
-class Prepared:
-    """One version of a programme, ready to apply."""
-
-    def __init__(self, programme: Programme, terms: Terms, zone: ZoneInfo) -> None:
-        self.version: Final = terms.version
-        self.name: Final = f"{programme.programme}@{terms.version}"
-        self.zone: Final = zone
-        self.effective_from: Final = round(terms.effective_from.timestamp() * 1000)
-        self.rules: Final = prepare_rules(terms.earn, programme.minor_units)
-        self.pending_ms: Final = terms.pending_days * DAY_MS
-        self.returns_ms: Final = terms.returns_days * DAY_MS
-        self.expiry: Final = terms.expiry
-        self.negative_balance: Final = terms.negative_balance
-        self.rewards: Final[dict[str, Reward]] = {one.reward: one for one in terms.rewards}
-        self.hold_minutes: Final = terms.hold_minutes
-        self.tiers: Final = terms.tiers
-        scale = programme.minor_units if terms.tiers and terms.tiers.metric == "spend" else 1
-        levels = terms.tiers.levels if terms.tiers else ()
-        self.levels: Final = tuple(level.tier for level in levels) or ("",)
-        self.thresholds: Final = tuple(level.threshold * scale for level in levels) or (0,)
-        self._rank: Final = {tier: rank for rank, tier in enumerate(self.levels)}
-        self._categories: Final = frozenset(terms.exclude.categories)
-        self._skus: Final = frozenset(terms.exclude.skus)
-
-    def mask(self, sku: str, category: str) -> int:
-        """The earn rules that a line counts for."""
-        if category in self._categories or sku in self._skus:
-            return 0
-        return EVERY_RULE
-
-    def rank(self, tier: str) -> int:
-        """A tier's place from the lowest; a tier that these terms don't know is the lowest."""
-        return self._rank.get(tier, 0)
-
-    def qualified(self, qualifying: int) -> int:
-        """The rank that a qualifying amount reaches."""
-        return max(0, bisect_right(self.thresholds, qualifying) - 1)
-
-    def qualifying(self, points: list[int]) -> int:
-        """Of points by rule, those that count for a tier."""
-        return sum(part for rule, part in zip(self.rules, points, strict=True) if rule.qualifies)
-
-    def lot_expires_at(self, earned_at: int) -> int | None:
-        """When points earned at an instant expire."""
-        if self.expiry.mode == "none":
-            return None
-        return expires_at(earned_at, self.expiry.months, self.expiry.round_up, self.zone)
 
 
 class Plan:
@@ -80,6 +35,19 @@ class Plan:
         self.zone: Final = zone
         self.versions: Final = tuple(Prepared(programme, one, zone) for one in programme.versions)
         self.returns_ms: Final = max(one.returns_ms for one in self.versions)
+        self.remember_ms: Final = max(self.returns_ms, RETRACTED_DAYS * DAY_MS)
+        """For how long what returns and retractions need is kept."""
+        reinstates = max(one.expiry.reinstate_days for one in self.versions)
+        self.reinstates_ms: Final = (reinstates + 2) * DAY_MS if reinstates else 0
+        """How long expired points may come back; two days more, for a day may have 25 hours."""
+        self.action_types: Final = frozenset(
+            chain.from_iterable(one.action_types for one in self.versions)
+        )
+        """Types of events, other than purchases, that some version rewards."""
+        self.gift_days: Final = tuple(
+            sorted({gift.on for one in self.versions for gift in one.gifts})
+        )
+        """The days of a member's own on which some version gives something."""
         self._starts: Final = [one.effective_from for one in self.versions]
         self._by_version: Final = {one.version: one for one in self.versions}
         self._rules: Final = _rules(programme)
@@ -96,6 +64,11 @@ class Plan:
     def terms_at(self, at: int) -> Prepared:
         """The version in force at an instant; before the first, the first."""
         return self.versions[max(0, bisect_right(self._starts, at) - 1)]
+
+    def challenges_from(self, at: int) -> frozenset[str]:
+        """Challenges of the version in force at an instant, and of those after it."""
+        newest = max(0, bisect_right(self._starts, at) - 1)
+        return frozenset(chain.from_iterable(one.challenges for one in self.versions[newest:]))
 
     def started(self, at: int) -> bool:
         """Whether the programme had begun."""

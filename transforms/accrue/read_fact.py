@@ -6,101 +6,40 @@ points; purchases in another currency, or before the programme began, earn nothi
 """
 
 from collections.abc import Callable
-from operator import attrgetter
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final
 
-from schemas.events import Event
-from schemas.payloads import Adjust, Line, Order, Redeem, Return, Sale, Settle
+from schemas.events import EVENT_TYPES
+from schemas.payloads import (
+    Activity,
+    Adjust,
+    AnyPayload,
+    Benefit,
+    Line,
+    Membership,
+    Offer,
+    Order,
+    Profile,
+    Redeem,
+    Return,
+    RewardViewed,
+    Settle,
+    Visit,
+)
 from transforms.accrue.facts import (
+    Acted,
     Adjusted,
     AnyFact,
-    Fact,
-    Purchased,
+    BenefitUsed,
+    OfferAsked,
+    Profiled,
     RedeemAsked,
     Returned,
     ReturnedLine,
     SettleAsked,
+    Subscribed,
 )
-from transforms.accrue.programmes import Plan
-from transforms.accrue.state import Basket, BasketLine
-
-Read = tuple[list[AnyFact], Basket | None]
-AFact = TypeVar("AFact", bound=Fact)
-
-
-class Reading(NamedTuple):
-    """An event, and when it counts: `at`, unless it is a command; then when it became known."""
-
-    event: Event
-    at: int
-    known_at: int
-    late: bool
-    plan: Plan
-
-    def happened(self, kind: type[AFact], **fields: Any) -> AFact:
-        """A fact that counts when it occurred."""
-        return self._fact(kind, at=self.at, late=self.late, **fields)
-
-    def asked(self, kind: type[AFact], **fields: Any) -> AFact:
-        """A fact that counts when it became known."""
-        return self._fact(kind, at=self.known_at, **fields)
-
-    def _fact(self, kind: type[AFact], **fields: Any) -> AFact:
-        event = self.event
-        return kind(
-            source=event.source,
-            event_id=event.event_id,
-            occurred_at=event.occurred_at,
-            **fields,
-        )
-
-
-def _sale(read: Reading) -> Read:
-    sale = read.event.payload
-    assert isinstance(sale, Sale)
-    facts: list[AnyFact] = []
-    basket = None
-    if sale.currency == read.plan.currency and read.plan.started(read.event.occurred_at):
-        facts.append(
-            read.happened(Purchased, receipt_id=sale.transaction_id, other_id=sale.order_id)
-        )
-        basket = _basket(read, sale.lines)
-    for redemption_id in sale.redemptions:
-        facts.append(read.asked(SettleAsked, redemption_id=redemption_id, capture=True, named=True))
-    return facts, basket
-
-
-def _order(read: Reading) -> Read:
-    order, plan = read.event.payload, read.plan
-    assert isinstance(order, Order)
-    foreign = order.currency is not None and order.currency != plan.currency
-    if foreign or not order.lines or not plan.started(read.event.occurred_at):
-        return [], None
-    fact = read.happened(Purchased, receipt_id=order.order_id)
-    return [fact], _basket(read, order.lines)
-
-
-def _basket(read: Reading, lines: tuple[Line, ...]) -> Basket:
-    """The lines in the order of their ids; a repeated id is told apart by its position."""
-    mask = read.plan.terms_at(read.event.occurred_at).mask
-    kept = [
-        BasketLine(
-            line_id=line.line_id,
-            sku=line.sku,
-            quantity=line.quantity,
-            amount=line.amount,
-            rules=mask(line.sku, line.category),
-        )
-        for line in lines
-    ]
-    if len({line.line_id for line in kept}) < len(kept):
-        seen: set[str] = set()
-        for position, line in enumerate(kept):
-            if line.line_id in seen:
-                line.line_id = f"{line.line_id}#{position}"
-            seen.add(line.line_id)
-    kept.sort(key=attrgetter("line_id"))
-    return Basket(at=read.at, lines=kept)
+from transforms.accrue.read_purchase import read_order, read_sale
+from transforms.accrue.reading import Read, Reading, occasion_of
 
 
 def _returned_lines(lines: tuple[Line, ...]) -> list[ReturnedLine]:
@@ -152,16 +91,84 @@ def _adjust(read: Reading) -> Read:
     return [read.asked(Adjusted, points=wanted.points, note=note)], None
 
 
+def _offer(read: Reading) -> Read:
+    wanted = read.event.payload
+    assert isinstance(wanted, Offer)
+    fact = read.asked(
+        OfferAsked,
+        grant=read.event.type == "grant_offer",
+        offer=wanted.offer_id,
+        expires_at=wanted.expires_at,
+        reason=wanted.reason,
+    )
+    return [fact], None
+
+
+def _profile(read: Reading) -> Read:
+    said = read.event.payload
+    assert isinstance(said, Profile)
+    enrolled = read.event.type == "enrolled"
+    facts: list[AnyFact] = []
+    if enrolled or said.birthday:
+        birthday = said.birthday or ""
+        facts.append(read.happened(Profiled, birthday=birthday, enrolled=enrolled))
+    return facts + _action(read)[0], None
+
+
+def _membership(read: Reading) -> Read:
+    said = read.event.payload
+    assert isinstance(said, Membership)
+    step = read.event.type.removeprefix("membership_")
+    return [read.happened(Subscribed, step=step, plan=said.plan, trial=said.trial)], None
+
+
+def _benefit(read: Reading) -> Read:
+    said = read.event.payload
+    assert isinstance(said, Benefit)
+    used = read.happened(BenefitUsed, benefit=said.benefit, reference=said.reference)
+    return [used, *_action(read)[0]], None
+
+
+def _action(read: Reading) -> Read:
+    """What rules and challenges reward; nothing, if none does. Nobody can tell of one from beyond
+    the horizon whether it was counted before, unless its type is remembered by its id."""
+    event, plan = read.event, read.plan
+    if event.type not in plan.action_types or not plan.started(event.occurred_at):
+        return [], None
+    if read.late and not EVENT_TYPES[event.type].money:
+        return [], None
+    name, quantity = _done(event.payload)
+    terms = plan.terms_at(event.occurred_at)
+    mask = terms.action_mask(occasion_of(event), event.type, name)
+    if mask == terms.nothing:
+        return [], None
+    fact = read.happened(Acted, on=event.type, name=name, quantity=quantity, rules=mask)
+    return [fact], None
+
+
+def _done(payload: AnyPayload) -> tuple[str, int]:
+    """Which activity, benefit, reward or store it was, and how much."""
+    if isinstance(payload, Activity):
+        return payload.activity, payload.quantity
+    if isinstance(payload, Benefit):
+        return payload.benefit, 1
+    if isinstance(payload, RewardViewed):
+        return payload.reward_id, 1
+    if isinstance(payload, Visit):
+        return payload.store_id, 1
+    return "", 1
+
+
 def _correct(read: Reading) -> Read:
     """Nothing by itself: how far the account is off is for whoever has the account to say."""
     return [], None
 
 
 READERS: Final[dict[str, Callable[[Reading], Read]]] = {
-    "sale": _sale,
-    "order_placed": _order,
-    "order_collected": _order,
-    "order_delivered": _order,
+    "sale": read_sale,
+    "order_placed": read_order,
+    "order_collected": read_order,
+    "order_delivered": read_order,
     "order_cancelled": _cancelled,
     "return": _return,
     "redeem": _redeem,
@@ -169,5 +176,23 @@ READERS: Final[dict[str, Callable[[Reading], Read]]] = {
     "release": _settle,
     "adjust": _adjust,
     "correct": _correct,
+    "grant_offer": _offer,
+    "revoke_offer": _offer,
+    "enrolled": _profile,
+    "profile_updated": _profile,
+    "membership_started": _membership,
+    "membership_renewed": _membership,
+    "membership_payment_failed": _membership,
+    "membership_ended": _membership,
+    "benefit_used": _benefit,
+    "activity_completed": _action,
+    "app_opened": _action,
+    "reward_viewed": _action,
+    "store_visited": _action,
+    "subscribed": _action,
 }
 """The types that concern points. Of an order's events the first with lines earns."""
+ACTIONS: Final = frozenset(
+    ("activity_completed", "app_opened", "reward_viewed", "store_visited", "subscribed")
+)
+"""Those that concern them only where a programme rewards them."""

@@ -14,6 +14,7 @@ from transforms.accrue.book import Answer, Book, entry_id
 from transforms.accrue.facts import AnyFact
 from transforms.accrue.fold import apply, place
 from transforms.accrue.programmes import Plan
+from transforms.accrue.report_privileges import differing
 from transforms.accrue.state import Account, AccrueState, Posted, decode_account, encode_account
 from transforms.accrue.timers import fire
 
@@ -57,6 +58,7 @@ def rebook(
         for lot_id in {**was.account.lots, **becomes.account.lots}
         if was.account.lots.get(lot_id) != becomes.account.lots.get(lot_id)
     )
+    becomes.changed = dict.fromkeys(differing(was.account, becomes.account))
     state.facts = facts
     state.current = becomes.account
     return was, becomes

@@ -17,7 +17,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from schemas.ledger import RedemptionCode
-from transforms.accrue import lots
+from transforms.accrue import expiry, lots
 from transforms.accrue.book import Book, Request, lot_id, opening
 from transforms.accrue.facts import Adjusted, RedeemAsked, SettleAsked
 from transforms.accrue.local_time import MINUTE_MS
@@ -55,6 +55,7 @@ def redeem(book: Book, fact: RedeemAsked) -> None:
                 _hold(book, fact, redemption)
             else:
                 _spend(book, fact)
+            expiry.redeemed(book)
     if asked_first:
         book.answer("redeem", fact.redemption_id, fact.points, fact.code, redemption)
 
@@ -164,12 +165,16 @@ def adjust(book: Book, fact: Adjusted) -> None:
             book.post("adjust", "available", "issued", missing, None, "adjust", note=fact.note)
 
 
-def _known(book: Book, redemption_id: str) -> Answered | None:
-    """The redemption of that id, unless it is so old that its id may be used again."""
+def is_known(book: Book, redemption_id: str, at: int) -> bool:
+    """Whether there is a redemption of that id, not so old that its id may be used again."""
     redemption = book.account.redemptions.get(redemption_id)
-    if redemption is None or book.at - redemption.requested_at > book.plan.returns_ms:
+    return redemption is not None and at - redemption.requested_at <= book.plan.returns_ms
+
+
+def _known(book: Book, redemption_id: str) -> Answered | None:
+    if not is_known(book, redemption_id, book.at):
         return None
-    return redemption
+    return book.account.redemptions[redemption_id]
 
 
 def _spend(book: Book, fact: RedeemAsked) -> None:

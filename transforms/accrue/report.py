@@ -6,21 +6,25 @@ carries a higher version.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from msgspec.structs import replace
 
 from schemas.events import Event
-from schemas.flow import AccountChanged, Output, TierChanged
+from schemas.flow import AccountChanged, Output, Row, TierChanged
 from schemas.ledger import LedgerEntry, Lot, Redemption, RedemptionAnswer, TierChange
 from transforms.accrue.book import Answer, Book, TierMove, entry_id
-from transforms.accrue.programmes import Prepared
+from transforms.accrue.prepared import Prepared
+from transforms.accrue.report_privileges import privileges
 from transforms.accrue.state import Account, AccrueState, Answered, OpenLot
+from transforms.accrue.view import view_of
 
 
-def rows(state: AccrueState, book: Book, gone: dict[str, OpenLot] | None = None) -> list[Output]:
-    """The rows of a book. `gone`: where to look for lots that a rebooking made disappear."""
+def rows(state: AccrueState, book: Book, was: Account | None = None) -> list[Output]:
+    """The rows of a book. `was`: where to look for what a rebooking made disappear."""
     written: list[Output] = list(book.entries)
     lots = book.account.lots
+    gone = None if was is None else was.lots
     for lot_id in book.touched:
         lot = lots.get(lot_id)
         if lot is not None:
@@ -29,7 +33,26 @@ def rows(state: AccrueState, book: Book, gone: dict[str, OpenLot] | None = None)
             written.append(_lot(state, lot_id, gone[lot_id], 0, 0))
     for answer in book.answers:
         written += _answer(state, book, answer)
+    if book.changed:
+        terms = book.plan.terms_at(book.posted_at)
+        written += privileges(state, terms, book.changed, was)
     return written
+
+
+def last_of_each(written: list[Output]) -> list[Output]:
+    """Without keyed rows that are written again: an event that posts twice, as a sale does that
+    also captures a hold, may have changed the same lot twice."""
+    last: dict[tuple[str, tuple[Any, ...]], int] = {}
+    for place, row in enumerate(written):
+        if isinstance(row, Row) and row.keys:
+            key = tuple(getattr(row, name) for name in row.keys)
+            last[row.table, key] = place
+    kept = set(last.values())
+    return [
+        row
+        for place, row in enumerate(written)
+        if place in kept or not (isinstance(row, Row) and row.keys)
+    ]
 
 
 def _lot(state: AccrueState, lot_id: str, lot: OpenLot, points: int, remaining: int) -> Lot:
@@ -112,6 +135,8 @@ def balance(
     cause: str,
     event: Event | None = None,
     reference: str | None = None,
+    *,
+    shows_view: bool = True,
 ) -> AccountChanged:
     """The account as every surface shows it. `before`: its `totals` before the cause."""
     account = state.current
@@ -119,6 +144,9 @@ def balance(
     earned, spent = totals(account)
     following = terms.rank(account.tier) + 1
     top = following == len(terms.levels)
+    view = None
+    if shows_view and not state.merged_into:
+        view = view_of(account, terms, state.changed_at, state.enrolled_at)
     expires_at = min(account.expiring) if account.expiring else None
     return AccountChanged(
         member_id=state.member_id,
@@ -139,6 +167,7 @@ def balance(
         earned=earned - before[0],
         spent=spent - before[1],
         reference=reference,
+        view=view,
     )
 
 

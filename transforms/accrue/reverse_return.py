@@ -4,20 +4,22 @@ In: a return (or a cancelled order) and the receipts of the account. Out: `rever
 Promises: reversal = earned(original) − earned(what was kept), cumulative over all returns of a
 receipt, at the tier and terms recorded on it, so it never exceeds what was earned and roundings
 never add up; an excess return has no effect; a return whose purchase isn't known waits for it as
-long as returns are accepted.
-
-Points that expired meanwhile are taken from `expired`; then the lot's own free points go, then
-those of other lots, then the balance turns negative (or, by policy, the rest is forgiven).
+long as returns are accepted. What a rule gave that no longer fits what was kept goes, too.
 """
 
-from schemas.ledger import Account as AccountName
-from transforms.accrue import tiers
+from itertools import zip_longest
+from typing import Final
+
+from transforms.accrue import challenges, tiers
 from transforms.accrue.book import Book
 from transforms.accrue.facts import Returned, ReturnedLine
-from transforms.accrue.lots import allocate, free_changes, spend
 from transforms.accrue.match_return import Back, match, open_receipts
-from transforms.accrue.rate import rate, share, totals_by_rule
+from transforms.accrue.rate import basis_of, rate, share
 from transforms.accrue.state import BasketLine, Parked, Receipt
+from transforms.accrue.take_from_lot import take_from_lot
+
+EDITED: Final = "edited"
+"""A rule that the receipt's version no longer has: what is kept doesn't earn it any more."""
 
 
 def take_back(book: Book, fact: Returned) -> None:
@@ -82,6 +84,8 @@ def match_parked(book: Book, *names: str | None) -> None:
     account = book.account
     receipt_id = names[0]
     assert receipt_id is not None
+    called = {other for other, name in account.other_names.items() if name == receipt_id}
+    called.update(name for name in names if name is not None)
     waiting: dict[tuple[str, str], list[Parked]] = {}
     for parked in account.parked:
         if book.at - parked.at <= book.plan.returns_ms:
@@ -92,7 +96,7 @@ def match_parked(book: Book, *names: str | None) -> None:
         back: Back = {}
         for parked in group:
             rest: ReturnedLine | bool = True
-            if parked.basket is None and parked.receipt_id in (None, *names):
+            if parked.basket is None and (parked.receipt_id is None or parked.receipt_id in called):
                 only = [(receipt_id, account.receipts[receipt_id])]
                 rest = match(book, parked.receipt_id, parked.line, only, back)
             if rest:
@@ -114,23 +118,26 @@ def _reverse(book: Book, receipt: Receipt, parts: dict[str, int]) -> None:
     lines = book.baskets[receipt.basket].lines
     dues = _dues(book, receipt, lines)
     receipt.reversed = [
-        before + due for before, due in zip(receipt.reversed or [0] * len(dues), dues, strict=True)
+        before + due for before, due in zip_longest(receipt.reversed, dues, fillvalue=0)
     ]
-    reversals: list[tuple[str, str, int]] = []
+    reversals: list[tuple[str, str | None, int]] = []
     returned = [line for line in lines if line.line_id in parts]
-    for place, rule in enumerate(terms.rules):
-        if dues[place]:
+    for place, due in enumerate(dues):
+        if due:
             weights = [parts[line.line_id] if line.rules >> place & 1 else 0 for line in returned]
             if not any(weights):
                 weights = [1] * len(returned)
-            for line, points in zip(returned, share(dues[place], weights), strict=True):
+            name = terms.rules[place].name if place < len(terms.rules) else EDITED
+            for line, points in zip(returned, share(due, weights), strict=True):
                 if points:
-                    reversals.append((rule.name, line.line_id, points))
+                    reversals.append((name, line.line_id, points))
     book.terms = terms
-    _post(book, receipt, reversals)
+    take_from_lot(book, book.lot_of(receipt), reversals, forgiving=not receipt.withdrawn)
     spent = sum(part for line_id, part in parts.items() if _counts(lines, line_id))
-    gone = all(_is_gone(receipt, line) for line in lines)
-    tiers.discount(book, terms, receipt.at, terms.qualifying(dues), spent, 1 if gone else 0)
+    visit = 1 if spent and _spend_kept(receipt, lines) <= 0 else 0
+    tiers.discount(book, terms, receipt.at, terms.qualifying(dues), spent, visit)
+    if terms.challenges:
+        challenges.returned(book, receipt)
 
 
 def _dues(book: Book, receipt: Receipt, lines: list[BasketLine]) -> list[int]:
@@ -140,14 +147,22 @@ def _dues(book: Book, receipt: Receipt, lines: list[BasketLine]) -> list[int]:
     1.25 a unit); such a gain is set off, so that nothing is ever earned by returning.
     """
     terms = book.plan.version(receipt.version)
-    kept = [line.amount - receipt.returned.get(line.line_id, [0, 0])[1] for line in lines]
-    masks = [line.rules for line in lines]
-    totals = totals_by_rule(kept, masks, len(terms.rules))
-    earned_by_kept = rate(terms.rules, receipt.tier, totals)
-    before = receipt.reversed or [0] * len(terms.rules)
+    gone = [receipt.returned.get(line.line_id, (0, 0)) for line in lines]
+    kept = basis_of(
+        [line.amount - amount for line, (_, amount) in zip(lines, gone, strict=True)],
+        [line.quantity - units for line, (units, _) in zip(lines, gone, strict=True)],
+        [line.rules for line in lines],
+        len(terms.rules),
+        book.baskets[receipt.basket].portions,
+    )
+    room = receipt.room if terms.capped else None
+    earned_by_kept = rate(terms.rules, receipt.tier, kept, receipt.applies, room)
+    before = receipt.reversed or [0] * len(receipt.earned)
     dues = [
-        earned - still - gone
-        for earned, still, gone in zip(receipt.earned, earned_by_kept, before, strict=True)
+        earned - still - reversed_
+        for earned, still, reversed_ in zip_longest(
+            receipt.earned, earned_by_kept, before, fillvalue=0
+        )
     ]
     gain = -sum(due for due in dues if due < 0)
     settled = []
@@ -158,83 +173,11 @@ def _dues(book: Book, receipt: Receipt, lines: list[BasketLine]) -> list[int]:
     return settled
 
 
-def _post(book: Book, receipt: Receipt, reversals: list[tuple[str, str, int]]) -> None:
-    """Move the points of (rule, line, points) out, from where they are."""
-    account = book.account
-    lot = book.lot_of(receipt)
-    open_lot = account.lots.get(lot)
-    total = sum(points for _, _, points in reversals)
-    if not total or open_lot is None:
-        return
-    sources: list[tuple[AccountName, int]] = []
-    expired = min(total, open_lot.expired)
-    sources.append(("expired", expired))
-    open_lot.expired -= expired
-    total -= expired
-    pending = min(total, open_lot.remaining) if lot in account.pending else 0
-    if pending:
-        sources.append(("pending", pending))
-        open_lot.remaining -= pending
-        free_changes(account, open_lot, -pending)
-        total -= pending
-    if lot in account.pending and not open_lot.remaining:
-        del account.pending[lot]
-    if not receipt.withdrawn:
-        total = _allowed(book, total)
-    sources.append(("available", total))
-    _spend(book, lot, total)
-    open_lot.points = max(open_lot.remaining, open_lot.points - expired - pending - total)
-    _post_from(book, lot, sources, reversals)
-
-
-def _allowed(book: Book, points: int) -> int:
-    """How many available points a return may take, by the policy for negative balances."""
-    policy = book.terms.negative_balance
-    available = max(0, book.account.balances.get("available", 0))
-    if policy == "floor_zero":
-        return min(points, available)
-    if policy == "refuse":
-        return points if points <= available else 0
-    return points
-
-
-def _spend(book: Book, lot: str, points: int) -> None:
-    """Take points from a lot, then from others, then go into debt."""
-    own = min(points, book.account.lots[lot].free)
-    if own:
-        spend(book, lot, own)
-    others, missing = allocate(book.account, points - own)
-    for other, part in others:
-        spend(book, other, part)
-    book.account.debt += missing
-
-
-def _post_from(
-    book: Book,
-    lot: str,
-    sources: list[tuple[AccountName, int]],
-    reversals: list[tuple[str, str, int]],
-) -> None:
-    """Write the entries: reversals in their order, out of sources in theirs."""
-    left = list(sources)
-    for rule, line_id, wanted in reversals:
-        points = wanted
-        while points and left:
-            account, there = left[0]
-            part = min(points, there)
-            if part:
-                book.post("reverse", account, "reversed", part, lot, rule, line_id)
-            points -= part
-            if part == there:
-                left.pop(0)
-            else:
-                left[0] = (account, there - part)
-
-
 def _counts(lines: list[BasketLine], line_id: str) -> bool:
     return any(line.rules for line in lines if line.line_id == line_id)
 
 
-def _is_gone(receipt: Receipt, line: BasketLine) -> bool:
-    units, amount = receipt.returned.get(line.line_id, [0, 0])
-    return units >= line.quantity and amount >= line.amount
+def _spend_kept(receipt: Receipt, lines: list[BasketLine]) -> int:
+    """What was paid for lines that count, less what came back."""
+    returned = receipt.returned
+    return sum(line.amount - returned.get(line.line_id, [0, 0])[1] for line in lines if line.rules)

@@ -13,6 +13,14 @@ import msgspec
 
 from schemas.ledger import RedemptionCode
 from transforms.accrue.facts import AnyFact, Bit, ReturnedLine, SettleAsked
+from transforms.accrue.privileges import (
+    Access,
+    BenefitUse,
+    GrantedOffer,
+    PaidMembership,
+    Progress,
+    Used,
+)
 
 
 class BasketLine(
@@ -28,11 +36,13 @@ class BasketLine(
     """Mask of the earn rules that the line counts for, decided when the purchase occurred."""
 
 
-class Basket(Bit, kw_only=True, rename={"at": "t", "lines": "l"}):
+class Basket(Bit, kw_only=True, rename={"at": "t", "lines": "l", "portions": "o"}):
     """The lines of a purchase in the order of their ids; they never change."""
 
     at: int
     lines: list[BasketLine]
+    portions: dict[int, tuple[int, int]] = {}
+    """Of rules for which only a part of the amount counts, by place: (part, whole)."""
 
 
 class OpenLot(
@@ -82,6 +92,9 @@ class Receipt(
         "returned": "r",
         "lot": "l",
         "withdrawn": "w",
+        "applies": "p",
+        "room": "c",
+        "counted": "n",
     },
 ):
     """What a purchase earned and under which terms, so that returns can rate what is kept."""
@@ -100,6 +113,12 @@ class Receipt(
     """The lot that it opened at the member who bought; empty: at this one."""
     withdrawn: bool = False
     """It is somebody else's after all: all of it was taken back."""
+    applies: int = -1
+    """Mask of the rules that fitted the member when the purchase occurred."""
+    room: dict[int, int] = {}
+    """Points left under the caps at that time, by the rule's place (`rate.ALL`: of all)."""
+    counted: dict[str, int] = {}
+    """What of it, less what came back, counts for challenges, by their names."""
 
     @property
     def cause(self) -> str:
@@ -166,6 +185,15 @@ class Account(Bit, kw_only=True):
     grace_ends: int = 0
     lapses_to: str = ""
     """The tier kept after the grace."""
+    brought: int = 0
+    """Of the qualifying amount: what the period before carried over."""
+    tier_since: int = 0
+    """When the tier was risen to, of a rolling window."""
+    counts_from: int = 0
+    """When something counted first, of years from an anniversary."""
+    counting: str = ""
+    """How the qualifying amount is counted (`Prepared.counting`); empty: as the first version
+    says."""
     fired_at: int = 0
     """Due time of the last timer that fired."""
     joining: dict[str, int] = {}
@@ -174,6 +202,31 @@ class Account(Bit, kw_only=True):
     """When each part of a merged member's account was taken over."""
     asked: list[SettleAsked] = []
     """Settlements of holds that may be on their way."""
+    timetable: dict[str, int] = {}
+    """When what falls due by itself does so, besides the timers of points; by kind and name."""
+    enrolled_at: int = 0
+    birthday: str = ""
+    """Month-day."""
+    given: dict[str, int] = {}
+    """The year in which each gift was given last."""
+    purchases: int = 0
+    """Ever, returned ones included; those of nothing but excluded lines aside."""
+    active_at: int = 0
+    """The last thing that keeps points alive."""
+    used: dict[str, Used] = {}
+    """What was earned under caps, by cap."""
+    counted: dict[int, int] = {}
+    """Of a rolling tier window: the qualifying amount by the first instant of its day."""
+    offers: dict[str, GrantedOffer] = {}
+    challenges: dict[str, Progress] = {}
+    """By name and beginning, `name@since`: the period that is on, and those that a return or a late
+    event can still change."""
+    membership: PaidMembership | None = None
+    ended: dict[str, PaidMembership] = {}
+    """Memberships before that one, by their beginning."""
+    uses: dict[str, BenefitUse] = {}
+    """By event, source/event_id."""
+    access: dict[str, Access] = {}
 
 
 class Posted(Bit, kw_only=True):

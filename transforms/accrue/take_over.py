@@ -11,12 +11,14 @@ end) and what was asked about its holds happens when it would have.
 
 from collections.abc import Iterable
 
-from transforms.accrue import tiers
+from transforms.accrue import join_tiers
 from transforms.accrue.answer_waiting import answer_waiting, settle_asked, settle_waiting
 from transforms.accrue.book import Book
 from transforms.accrue.closed_account import moves
 from transforms.accrue.facts import Joining, ReturnedLine, TakenOver
+from transforms.accrue.join_privileges import join_privileges
 from transforms.accrue.lots import NEVER, settle_debt
+from transforms.accrue.redeem import is_known
 from transforms.accrue.reverse_return import match_parked, withdraw_receipt
 from transforms.accrue.state import Account, Parked, Receipt, decode_account
 from transforms.accrue.timers import fire
@@ -46,7 +48,8 @@ def take_over(book: Book, fact: TakenOver) -> None:
         book.on_behalf_of(fact.at, fact.source, fact.event_id, fact.occurred_at, fact.late)
         _join_points(book, came)
         _join_requests(account, came)
-        tiers.join(book, came)
+        join_tiers.join(book, came)
+        join_privileges(book, came)
         for _, _, lot_id in sorted(
             (NEVER if lot.expires_at is None else lot.expires_at, lot.earned_at, lot_id)
             for lot_id, lot in account.lots.items()
@@ -73,7 +76,7 @@ def _brought_to_now(book: Book, fact: TakenOver) -> Account:
         else:
             way.post("transfer_in", place, "transferred", -points, lot, f"merge_{place}")
     waiting = book.account.asked
-    for asked in [one for one in waiting if one.redemption_id in came.redemptions]:
+    for asked in [one for one in waiting if is_known(way, one.redemption_id, one.at)]:
         fire(way, asked.at)
         settle_asked(way, asked, fact.codes)
         waiting.remove(asked)

@@ -1,53 +1,87 @@
-"""Tiers: what counts for them, going up at once, going down at the end of a period.
+"""Tiers: what counts for them, going up at once, going down by review.
 
 In: qualifying amounts and instants. Out: the account's tier, and each move with its reason.
-Promises: the tier is the better of what the past guarantees (`kept`) and what this period's
-qualifying amount reaches. So:
+Promises: the tier is the better of what the past guarantees (`kept`) and what the qualifying
+amount of the window reaches. So:
 * points count when they are earned, also while they are pending;
-* a return takes back what its receipt counted, if that was in this period, and with it a tier
-  that was only reached by it; a tier brought along from an earlier period is safe from returns;
+* a return takes back what its receipt counted, if that is still in the window, and with it a tier
+  that was only reached by it; a tier brought along from an earlier period is safe from returns,
+  and one of a rolling window that was held before the purchase falls as if time had passed;
 * at the end of a period a tier that its qualifying amount didn't reach lapses, after the grace if
-  there is one. Grace is time to reach the tier with what the new period counts.
+  there is one. Grace is time to reach the tier with what the new period counts. What a period
+  carries over counts in the next one, until it is returned.
+Windows are those of the terms at the book's instant (`tier_windows`, `rolling_tiers`).
 """
 
-from collections.abc import Callable
-from typing import Final
-from zoneinfo import ZoneInfo
+from typing import NamedTuple
 
+from schemas.tiers import Tiers
+from transforms.accrue import rolling_tiers
 from transforms.accrue.book import Book
-from transforms.accrue.local_time import DAY_MS, calendar_year
-from transforms.accrue.programmes import Prepared
+from transforms.accrue.local_time import DAY_MS
+from transforms.accrue.prepared import Prepared
 from transforms.accrue.state import Account
+from transforms.accrue.tier_windows import (
+    ANNIVERSARY,
+    ROLLING,
+    adopt,
+    begin_period,
+    counts_as,
+    period,
+)
 
-WINDOWS: Final[dict[str, Callable[[int, ZoneInfo], tuple[int, int]]]] = {
-    "calendar_year": calendar_year,
-}
-"""The period (first instant, first instant after it) that an instant belongs to, by window."""
 
-
-def count(book: Book, terms: Prepared, points: int, spend: int, visits: int) -> None:
-    """Add what a purchase counts; the book's instant says in which period."""
+def count(book: Book, points: int, spend: int, visits: int) -> None:
+    """Add what a purchase or an action counts, on the day of the book's instant."""
+    account, terms = book.account, book.plan.terms_at(book.at)
     tiers = terms.tiers
     if tiers is None:
         return
-    account = book.account
-    if book.at >= account.period_end:
-        account.period_start, account.period_end = WINDOWS[tiers.window](book.at, terms.zone)
-        account.qualifying = 0
-    metric = tiers.metric
-    account.qualifying += points if metric == "points" else spend if metric == "spend" else visits
+    amount = _by_metric(tiers, points, spend, visits)
+    window = tiers.window
+    if window != "calendar_year" and not amount:
+        return
+    adopt(account, book.plan, terms, book.at)
+    if window == ROLLING:
+        rolling_tiers.add(account, terms, book.at, amount)
+    else:
+        if window == ANNIVERSARY and not account.counts_from:
+            account.counts_from = book.at
+        if book.at >= account.period_end:
+            begin_period(account, terms, book.at)
+        account.qualifying += amount
     settle_tier(book, terms, "qualified")
 
 
-def discount(book: Book, terms: Prepared, at: int, points: int, spend: int, visits: int) -> None:
-    """Take back what a purchase at `at` counted, if it was in this period."""
-    tiers = terms.tiers
-    account = book.account
-    if tiers is None or at < account.period_start:
+def discount(
+    book: Book, counted_by: Prepared, at: int, points: int, spend: int, visits: int
+) -> None:
+    """Take back what a purchase at `at` counted under the terms of then, if it still counts."""
+    account, terms = book.account, book.plan.terms_at(book.at)
+    for said in (terms, counted_by):
+        tiers = said.tiers
+        if tiers is not None and counts_as(account, book.plan, said):
+            break
+    else:
         return
+    amount = _by_metric(tiers, points, spend, visits)
+    if tiers.window == ROLLING:
+        if not rolling_tiers.take(account, said, at, amount):
+            return
+        if at > account.tier_since:
+            rolling_tiers.fall(book, said)
+    elif at >= account.period_start:
+        account.qualifying -= amount
+    else:
+        amount = min(amount, account.brought)
+        account.brought -= amount
+        account.qualifying -= amount
+    settle_tier(book, said, "returned")
+
+
+def _by_metric(tiers: Tiers, points: int, spend: int, visits: int) -> int:
     metric = tiers.metric
-    account.qualifying -= points if metric == "points" else spend if metric == "spend" else visits
-    settle_tier(book, terms, "returned")
+    return points if metric == "points" else spend if metric == "spend" else visits
 
 
 def settle_tier(book: Book, terms: Prepared, reason: str) -> None:
@@ -59,6 +93,19 @@ def settle_tier(book: Book, terms: Prepared, reason: str) -> None:
     account.tier = tier
     if tier != before:
         book.tier_moves.append((before, tier, book.at, reason))
+        if terms.tiers and terms.tiers.window == ROLLING and rank > terms.rank(before):
+            account.tier_since = book.at
+
+
+def enrolled(book: Book) -> None:
+    """Years are from the enrolment, from now on, so the running one ends with the next
+    anniversary; what it counted before stays."""
+    account, terms = book.account, book.plan.terms_at(book.at)
+    tiers = terms.tiers
+    if tiers is None or tiers.window != ANNIVERSARY or book.at >= account.period_end:
+        return
+    if counts_as(account, book.plan, terms):
+        account.period_end = period(account, terms, book.at)[1]
 
 
 def review_due(account: Account) -> int | None:
@@ -72,17 +119,22 @@ def review(book: Book) -> None:
     """End a period: keep the tier, let it lapse, or start its grace."""
     account, terms = book.account, book.terms
     tiers = terms.tiers
+    if tiers is not None and not counts_as(account, book.plan, terms):
+        adopt(account, book.plan, terms, account.period_end)
+        settle_tier(book, terms, "period_end")
+        return
     rank = terms.rank(account.tier)
     reached = terms.qualified(account.qualifying)
-    window = WINDOWS[tiers.window if tiers else "calendar_year"]
-    account.period_start, account.period_end = window(account.period_end, terms.zone)
-    account.qualifying = 0
+    surplus = 0
+    if tiers is not None and tiers.rollover == "surplus" and reached:
+        surplus = account.qualifying - terms.thresholds[reached]
+    begin_period(account, terms, account.period_end)
+    account.qualifying = account.brought = surplus
     account.kept = terms.levels[rank] if rank else ""
     account.grace_ends = 0
     account.lapses_to = ""
     if tiers is not None and reached < rank and tiers.downgrade.mode != "never":
-        below = rank - 1 if tiers.downgrade.mode == "one_down" else reached
-        lower = terms.levels[max(below, reached)]
+        lower = _lower(terms, tiers, rank, reached)
         if tiers.downgrade.grace_days:
             account.lapses_to = lower
             account.grace_ends = book.at + tiers.downgrade.grace_days * DAY_MS
@@ -91,76 +143,105 @@ def review(book: Book) -> None:
     settle_tier(book, terms, "period_end")
 
 
+def _lower(terms: Prepared, tiers: Tiers, rank: int, reached: int) -> str:
+    """What a tier falls to that wasn't reached."""
+    below = rank - 1 if tiers.downgrade.mode == "one_down" else reached
+    return terms.levels[max(below, reached)]
+
+
+def leave_window(book: Book, key: str, due: int) -> str:
+    """What was counted on a day leaves the rolling window; or what was kept without being reached
+    is looked at again."""
+    account, terms = book.account, book.terms
+    tiers = terms.tiers
+    if tiers is None:
+        account.counted, account.qualifying, account.kept = {}, 0, ""
+        rolling_tiers.forget_timers(account)
+    elif not counts_as(account, book.plan, terms):
+        adopt(account, book.plan, terms, due + 1)
+    else:
+        if key == rolling_tiers.KEPT:
+            account.kept = ""
+        else:
+            rolling_tiers.leave(account, terms, due)
+        rolling_tiers.fall(book, terms)
+    settle_tier(book, terms, "period_end" if key == rolling_tiers.KEPT else "left_window")
+    return "tier_review"
+
+
 def end_grace(book: Book) -> None:
     """The grace is over: what the past guarantees shrinks."""
-    account = book.account
-    _keep(book, account.lapses_to)
-    account.grace_ends = 0
-    account.lapses_to = ""
-    settle_tier(book, book.terms, "grace_end")
-
-
-def off(
-    account: Account, terms: Prepared, at: int, qualifying: int, tier: str | None
-) -> tuple[int, str | None]:
-    """By how much the qualifying amount of this period is wrong, and which tier the past must
-    guarantee so that `tier` comes of both; None: what it does."""
-    if terms.tiers is None:
-        return 0, None
-    missing = qualifying - (account.qualifying if at < account.period_end else 0)
-    reached, guaranteed = terms.qualified(qualifying), terms.rank(account.kept)
-    wanted = max(reached, guaranteed) if tier is None else terms.rank(tier)
-    if wanted > max(reached, guaranteed):
-        return missing, terms.levels[wanted]
-    if guaranteed > max(wanted, reached):
-        return missing, terms.levels[wanted] if wanted > reached else ""
-    return missing, None
-
-
-def correct(book: Book, qualifying: int, kept: str | None) -> None:
-    """Add to the qualifying amount, and change what the past guarantees; None: not."""
     account, terms = book.account, book.terms
-    if terms.tiers is None:
-        return
-    if book.at >= account.period_end:
-        window = WINDOWS[terms.tiers.window]
-        account.period_start, account.period_end = window(book.at, terms.zone)
-        account.qualifying = 0
-    account.qualifying += qualifying
-    if kept is not None:
-        account.kept = kept
+    if terms.tiers is not None and terms.tiers.window == ROLLING and not account.period_end:
+        rolling_tiers.end_grace(account, terms, book.at)
+    else:
+        _keep(book, account.lapses_to)
         account.grace_ends = 0
         account.lapses_to = ""
-    settle_tier(book, terms, "corrected")
+    settle_tier(book, terms, "grace_end")
 
 
-def join(book: Book, came: Account) -> None:
-    """Add what another account, brought to the same instant, counts in this period, and keep the
-    better of what both pasts guarantee, for as long as either does.
+class Review(NamedTuple):
+    """When a tier is looked at next, and what becomes of it if nothing more counts until then."""
 
-    Of two that are in different periods one has nothing to lose: its period would have ended.
-    """
-    account, terms = book.account, book.terms
-    if terms.tiers is None:
-        return
-    if came.period_end > account.period_end:
-        account.period_start, account.period_end = came.period_start, came.period_end
-        account.qualifying = came.qualifying
-    elif came.period_end == account.period_end:
-        account.qualifying += came.qualifying
-    mine, theirs = terms.rank(account.kept), terms.rank(came.kept)
-    if theirs > mine:
-        lower = account.kept
-        account.kept, account.grace_ends = came.kept, came.grace_ends
-        account.lapses_to = came.lapses_to
-    else:
-        lower = came.kept
-        if mine == theirs:
-            never_ends = not (account.grace_ends and came.grace_ends)
-            account.grace_ends = 0 if never_ends else max(account.grace_ends, came.grace_ends)
-            lower = "" if never_ends else max(account.lapses_to, came.lapses_to, key=terms.rank)
-    account.lapses_to = max(account.lapses_to, lower, key=terms.rank) if account.grace_ends else ""
-    settle_tier(book, terms, "merged")
+    at: int
+    falls_to: str
+    lapses_at: int
+    """When it falls: then, or after the grace."""
+
+
+def next_review(account: Account, terms: Prepared) -> Review | None:
+    """The next review; None: there is nothing to review."""
+    tiers, rank = terms.tiers, terms.rank(account.tier)
+    if tiers is None:
+        return None
+    if tiers.window == ROLLING and not account.period_end:
+        return _next_fall(account, terms, tiers, rank) if rank else None
+    reached = terms.qualified(account.qualifying)
+    lower = max(terms.rank(account.lapses_to), reached)
+    if account.grace_ends and lower < rank:
+        return Review(account.grace_ends, terms.levels[lower], account.grace_ends)
+    if review_due(account) is None:
+        return None
+    at = account.period_end
+    if reached >= rank or tiers.downgrade.mode == "never":
+        return Review(at, terms.levels[rank], at)
+    grace = tiers.downgrade.grace_days * DAY_MS
+    return Review(at, _lower(terms, tiers, rank, reached), at + grace)
+
+
+def _next_fall(account: Account, terms: Prepared, tiers: Tiers, rank: int) -> Review | None:
+    """Of a rolling window: when a tier is no longer reached, nor kept. More days may leave while
+    grace lasts."""
+    one_down, kept = tiers.downgrade.mode == "one_down", terms.rank(account.kept)
+    at, kept_until = account.grace_ends, account.timetable.get(rolling_tiers.KEPT)
+    if at and kept == rank:
+        lower = _reached_at(account, terms, at)
+        lower = max(lower, terms.rank(account.lapses_to)) if one_down else lower
+        return Review(at, terms.levels[lower], at)
+    falls = rolling_tiers.falls_at(account, terms)
+    if kept == rank:
+        if kept_until is None:
+            return None
+        falls = max(falls or 0, kept_until + 1)
+    if not falls:
+        return None
+    if tiers.downgrade.mode == "never":
+        return Review(falls, account.tier, falls)
+    lower = _reached_at(account, terms, falls)
+    if one_down:
+        lower = max(lower, rank - 1)
+    elif kept < rank and (kept_until is None or kept_until >= falls):
+        lower = max(lower, kept)
+    if not tiers.downgrade.grace_days:
+        return Review(falls, terms.levels[lower], falls)
+    lapses_at = falls + tiers.downgrade.grace_days * DAY_MS
+    reached = _reached_at(account, terms, lapses_at)
+    return Review(falls, terms.levels[max(lower, reached) if one_down else reached], lapses_at)
+
+
+def _reached_at(account: Account, terms: Prepared, at: int) -> int:
+    return terms.qualified(rolling_tiers.left_at(account, terms, at))
 
 
 def _keep(book: Book, tier: str) -> None:

@@ -3,13 +3,26 @@
 In: an account in its book, and an instant. Out: the account as it is then, and in the book what
 that posted. Promises: the timers of an account are a function of it; they fire in the order in
 which they are due, and those of one instant in the order hold_expired, activate, expire,
-tier_review, merge_overdue.
+tier_review, merge_overdue, then what stands in the timetable.
 """
 
-from transforms.accrue import lots, redeem, tiers
+from collections.abc import Callable
+from typing import Final
+
+from transforms.accrue import challenges, gifts, lots, membership, offers, redeem, tiers
 from transforms.accrue.answer_waiting import answer_waiting
 from transforms.accrue.book import Book
 from transforms.accrue.state import Account
+
+TIMED: Final[dict[str, Callable[[Book, str, int], str]]] = {
+    "offer": offers.expire,
+    "membership": membership.lapse,
+    "gift": gifts.give,
+    "challenge": challenges.turn_over,
+    "tier": tiers.leave_window,
+}
+"""What happens when an entry of the timetable is due, by the part of its key before the `:`. It
+is called with the key and says what fired; the entry is gone by then."""
 
 
 def next_due(account: Account) -> int | None:
@@ -22,6 +35,7 @@ def next_due(account: Account) -> int | None:
         account.expiring and min(account.expiring),
         account.holds and min(account.holds.values()),
         account.joining and min(account.joining.values()),
+        account.timetable and min(account.timetable.values()),
     ):
         if first and (due is None or first < due):
             due = first
@@ -63,6 +77,12 @@ def _fire(book: Book, due: int) -> list[str]:
         fired.append("tier_review")
     if account.joining:
         fired += _give_up(book, due)
+    if account.timetable:
+        for key in sorted(key for key, at in account.timetable.items() if at == due):
+            if account.timetable.pop(key, None) is None:
+                continue
+            book.on_behalf_of_timer(due)
+            fired.append(TIMED[key.partition(":")[0]](book, key, due))
     return fired
 
 

@@ -25,6 +25,8 @@ def check_for_guests(journey: Journey) -> Iterator[str]:
         path = f"steps[{place}]"
         if step.branch is not None:
             yield f"{path}.branch: must be left out, since it asks for what only members have"
+        if step.grant is not None:
+            yield f"{path}.grant: must be left out, since guests have no account to grant it to"
         for kind, spec in (("message", step.message), ("escalate", step.escalate)):
             for name in spec.channels if spec is not None else ():
                 if name in CHANNELS and name not in GUESTS_REACHED_BY:

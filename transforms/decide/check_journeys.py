@@ -120,6 +120,12 @@ def _step(path: str, step: Step, further: set[str], known: list[str]) -> Iterato
     for name, spec in (("message", step.message), ("escalate", step.escalate), ("show", step.show)):
         if spec is not None:
             yield from _content(f"{path}.{name}", spec, known)
+    if step.grant is not None:
+        hours = step.grant.valid_hours
+        if not step.grant.offer:
+            yield f"{path}.grant.offer: must name an offer"
+        if hours is not None and hours <= 0:
+            yield f"{path}.grant.valid_hours: must be above 0; got {hours:g}"
     if step.branch is not None:
         yield from _target(f"{path}.branch.then", step.branch.then, further)
         yield from _target(f"{path}.branch.otherwise", step.branch.otherwise, further)

@@ -125,6 +125,7 @@ def _enter(turn: Turn, plan: Plan, topic: str, news: News) -> None:
         source=cause.source if cause else "",
         due=now,
         context=context_of(topic, news),
+        began_by=began_by if plan.grants else "",
     )
     state.passages.append(passage)
     advance(turn, plan, passage)

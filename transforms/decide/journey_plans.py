@@ -48,6 +48,7 @@ class Plan:
             None if journey.reentry_hours is None else int(journey.reentry_hours * HOUR_MS)
         )
         self.restarts = journey.again == "restart"
+        self.grants = any(step.grant is not None for step in journey.steps)
 
     def _max_age_ms(self) -> int | None:
         entry = self.journey.entry

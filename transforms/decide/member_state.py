@@ -150,6 +150,8 @@ class Passage(msgspec.Struct, kw_only=True, omit_defaults=True):
     used: list[str] = []
     """Channels by which this entry was answered."""
     shown: list[Shown] = []
+    began_by: str = ""
+    """The event that began it, source/event_id, of a journey that grants offers."""
 
 
 class Weight(msgspec.Struct, kw_only=True):

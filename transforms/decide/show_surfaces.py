@@ -2,11 +2,15 @@
 
 In: a show step of a journey, a new balance, or a moment such as a visit to a store. Out: a
 decision and a trigger a surface. Promises: caps and quiet hours don't apply; a surface that is
-kept current is shown each new balance once, whatever changed it; a surface is never shown a
+kept current is shown each new balance once, whatever changed it, and so it is with what else the
+policy names of what the member has; a surface is never shown a
 balance that differs from the row in `members` of the same `state_version`.
 """
 
 from typing import Any
+
+import msgspec
+from xxhash import xxh3_64_hexdigest
 
 from schemas.events import EVENT_TYPES, Event
 from transforms.decide.candidates import Candidate
@@ -15,12 +19,13 @@ from transforms.decide.identify import identify
 from transforms.decide.journey_plans import BROWSING_MAX_AGE_HOURS, Plan
 from transforms.decide.leave_journeys import still_stands
 from transforms.decide.member_state import HOUR_MS, Passage, Shown
-from transforms.decide.template_data import template_data
+from transforms.decide.template_data import VIEW, template_data, view_of
 from transforms.decide.turn import Origin, Turn
 
 SURFACES = "surfaces"
 """Stands for a journey in the rows of what is shown without one."""
 BALANCE = "balance"
+_encode = msgspec.msgpack.Encoder().encode
 
 
 def show_step(turn: Turn, plan: Plan, passage: Passage) -> None:
@@ -71,11 +76,16 @@ def show_step(turn: Turn, plan: Plan, passage: Passage) -> None:
 
 
 def _face(turn: Turn, handle: str | None) -> str:
-    """What a surface that shows the balance looks like now."""
+    """What a surface that shows the balance, and what the policy names besides, looks like now."""
     account = turn.state.account
     if account is None:
         return f"{handle}"
-    return f"{handle}|{account.available}|{account.pending}|{account.held}|{account.tier}"
+    face = f"{handle}|{account.available}|{account.pending}|{account.held}|{account.tier}"
+    names = turn.rules.policy.surfaces.data
+    if VIEW.isdisjoint(names):
+        return face
+    shown = [getattr(view_of(turn.state), name) for name in names if name in VIEW]
+    return f"{face}|{xxh3_64_hexdigest(_encode(shown))}"
 
 
 def _in_use(turn: Turn) -> list[str]:

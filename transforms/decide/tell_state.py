@@ -20,6 +20,7 @@ from transforms.decide.member_row import member_row
 from transforms.decide.member_state import DecideState, Told
 from transforms.decide.next_action import next_action
 from transforms.decide.quiet_hours import zone_name
+from transforms.decide.template_data import view_of
 from transforms.decide.turn import Turn
 
 LOOKS_TOLD_MS = 30_000
@@ -73,6 +74,7 @@ def tell_state(turn: Turn, told: Told) -> tuple[MemberState | MemberErased, ...]
 def _record(state: DecideState, told: Told, rules: Rules) -> MemberState:
     """What there is to tell, without when and for which time it is told."""
     row, account = member_row(state, zone_name(state, rules.policy)), state.account
+    view = view_of(state)
     return MemberState(
         member_id=row.member_id,
         revision=0,
@@ -85,11 +87,23 @@ def _record(state: DecideState, told: Told, rules: Rules) -> MemberState:
         held=row.held,
         next_expiry_at=account.next_expiry_at if account else None,
         next_expiry_points=account.next_expiry_points if account else 0,
+        expiries=view.expiries,
         tier=row.tier,
         qualifying=row.qualifying,
         next_tier=account.next_tier if account else None,
         to_next_tier=account.to_next_tier if account else 0,
         progress=_progress(account) if account and account.next_tier else None,
+        tier_review_at=view.tier_review_at,
+        tier_falls_to=view.tier_falls_to,
+        tier_falls_at=view.tier_falls_at,
+        tier_benefits=view.tier_benefits,
+        upgrade_priority=view.upgrade_priority,
+        challenges=view.challenges,
+        rewards=view.rewards,
+        next_reward=view.next_reward,
+        offers=view.offers,
+        membership=view.membership,
+        access=view.access,
         risk=row.risk,
         risk_band=row.risk_band,
         p_alive=row.p_alive,

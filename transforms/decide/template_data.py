@@ -7,10 +7,14 @@ quiet hours shows the balance of the morning.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from schemas.events import Event
 from schemas.flow import Signal
+from schemas.journeys import STEP_KINDS, Conversation, Journey
+from schemas.member_view import MemberView
 from schemas.payloads import Line
 from transforms.decide.conditions import ACCOUNT, SCORE, TIER
 from transforms.decide.guest_state import Claim
@@ -20,10 +24,39 @@ from transforms.decide.turn import Turn
 
 RECENT_MESSAGES = 3
 Value = Callable[[DecideState], Any]
+_encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 
 
 def _account(field: str) -> Value:
     return lambda state: getattr(state.account, field, None)
+
+
+VIEW: Final = frozenset(MemberView.__struct_fields__)
+"""Of `FACTS`, those about what a member has besides points."""
+NOTHING: Final = MemberView()
+
+
+def view_of(state: DecideState) -> MemberView:
+    """What the member has besides points."""
+    account = state.account
+    return NOTHING if account is None or account.view is None else account.view
+
+
+def asks_view(journeys: Iterable[Journey], policy: Conversation) -> bool:
+    """Whether anything that is said or shown may tell what a member has besides points."""
+    named = [policy.surfaces.data, *(moment.data for moment in policy.surfaces.moments)]
+    named += [
+        getattr(getattr(step, kind), "data", ())
+        for journey in journeys
+        for step in journey.steps
+        for kind in STEP_KINDS
+    ]
+    return not all(VIEW.isdisjoint(names) for names in named)
+
+
+def _view(field: str) -> Value:
+    """As plain values, those of JSON: it goes into a trigger's data."""
+    return lambda state: _decode(_encode(getattr(view_of(state), field)))
 
 
 def _score(field: str) -> Value:
@@ -83,6 +116,7 @@ FACTS: dict[str, Value] = {
     "to_next_tier": _account("to_next_tier"),
     "next_expiry_at": _account("next_expiry_at"),
     "next_expiry_points": _account("next_expiry_points"),
+    **{field: _view(field) for field in sorted(VIEW)},
     "risk_band": _score("band"),
     "expected_value": _score("expected_value"),
     "segment": _score("segment"),

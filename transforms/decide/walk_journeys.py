@@ -11,6 +11,7 @@ from collections.abc import Callable
 from schemas.journeys import Escalate, Experiment
 from transforms.decide.candidates import Candidate
 from transforms.decide.conditions import facts_hold
+from transforms.decide.grant_offers import grant_offer
 from transforms.decide.identify import share_of
 from transforms.decide.journey_plans import Plan
 from transforms.decide.leave_journeys import leave, take_back_proposed
@@ -77,6 +78,11 @@ def arm_of(plan: Plan, spec: Experiment, member_id: str) -> str:
     return then
 
 
+def _grant(turn: Turn, plan: Plan, passage: Passage) -> Arrival:
+    grant_offer(turn, plan, passage)
+    return None, plan.following[passage.step]
+
+
 def _escalate(turn: Turn, plan: Plan, passage: Passage) -> Arrival:
     """Wait for the answer to the entry's last message; without one there is nothing to wait for."""
     spec = plan.steps[passage.step].escalate
@@ -97,6 +103,7 @@ ARRIVALS: dict[str, Callable[[Turn, Plan, Passage], Arrival]] = {
     "branch": _branch,
     "escalate": _escalate,
     "experiment": _experiment,
+    "grant": _grant,
 }
 
 
