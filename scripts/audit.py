@@ -22,6 +22,7 @@ import duckdb
 from scripts.audit_check import Check, Finding, ask
 from scripts.audit_figures import show
 from scripts.audit_ledger import LEDGER
+from scripts.audit_lots import LOTS
 from scripts.audit_messages import MESSAGES, caps, quiet_hours
 from scripts.audit_people import PEOPLE, RECORDS
 from scripts.audit_shop import SHOP
@@ -72,7 +73,7 @@ def findings(
     """All checks over what was prepared."""
     policy = read_yaml(config / "conversation.yaml")
     real = connection.execute('SELECT count(*) FROM truth_baskets WHERE "real"').fetchall()[0][0]
-    checks = [*(SHOP if real else ()), *LEDGER, *PEOPLE, *RECORDS]
+    checks = [*(SHOP if real else ()), *LEDGER, *LOTS, *PEOPLE, *RECORDS]
     checks += [*MESSAGES, *caps(policy), *quiet_hours(policy), _files(output)]
     for check in checks:
         yield ask(connection, check)

@@ -139,60 +139,6 @@ LEDGER: Final = (
         """,
     ),
     Check(
-        "lots_are_balances",
-        "what remains in a member's lots is what is pending, held and available, less debts",
-        "SELECT count(*) FROM lots",
-        """
-        WITH left_over AS (SELECT member_id, sum(remaining) AS remaining FROM lots GROUP BY ALL)
-        SELECT member_id, remaining, pending, held, available
-        FROM members LEFT JOIN left_over USING (member_id)
-        WHERE coalesce(remaining, 0) <> pending + held + greatest(available, 0)
-        """,
-    ),
-    Check(
-        "lots_hold_what_was_earned",
-        "a lot's points are what was issued into it less what was reversed; never less than zero, "
-        "never less than what remains",
-        "SELECT count(*) FROM lots",
-        f"""
-        WITH folded AS (
-            SELECT lot_id, -sum(points) FILTER (account IN ('issued', 'reversed')) AS points
-            FROM ({MOVES}) GROUP BY ALL
-        )
-        SELECT lot_id, l.member_id, l.points, l.remaining, f.points AS folded
-        FROM lots AS l LEFT JOIN folded AS f USING (lot_id)
-        WHERE l.points < 0 OR l.remaining < 0 OR l.remaining > l.points
-            OR l.points IS DISTINCT FROM coalesce(f.points, 0)
-        """,
-    ),
-    Check(
-        "returns_take_back_no_more_than_was_earned",
-        "by receipt and rule, what was reversed is at most what was issued",
-        "SELECT count(*) FROM ledger_entries WHERE kind = 'reverse'",
-        f"""
-        SELECT lot_id, rule, -sum(points) FILTER (account = 'issued') AS issued,
-            sum(points) FILTER (account = 'reversed') AS reversed
-        FROM ({MOVES}) WHERE account IN ('issued', 'reversed') GROUP BY ALL
-        HAVING coalesce(reversed, 0) > coalesce(issued, 0) OR coalesce(reversed, 0) < 0
-        """,
-    ),
-    Check(
-        "lots_expire_by_the_calendar",
-        "a lot ends with the month in New York that is six months after it was earned, and nothing "
-        "remains in it then but what is held",
-        "SELECT count(*) FROM lots",
-        """
-        SELECT lot_id, member_id, earned_at, expires_at, remaining
-        FROM lots JOIN members USING (member_id)
-        WHERE expires_at IS DISTINCT FROM timezone('UTC', timezone('America/New_York',
-                date_trunc('month', timezone('America/New_York', timezone('UTC', earned_at)))
-                    + INTERVAL 7 MONTH))
-            OR available_at <> earned_at + INTERVAL 3 DAY
-            OR (remaining > 0 AND held = 0
-                AND expires_at < (SELECT make_timestamp(ends_at * 1000) FROM clock))
-        """,
-    ),
-    Check(
         "posted_once",
         "an event is posted once by line, rule, kind and lot; more is a named correction",
         "SELECT count(*) FROM ledger_entries",
@@ -208,6 +154,46 @@ LEDGER: Final = (
         SELECT 'corrects', c.entry_id, NULL, NULL, NULL, c.corrects, NULL, 0
         FROM ledger_entries AS c ANTI JOIN ledger_entries AS e ON e.entry_id = c.corrects
         WHERE c.corrects IS NOT NULL
+        """,
+    ),
+    Check(
+        "corrections_take_back_what_was_posted",
+        "a rebooking's correction moves points of one entry back, between the same accounts, and "
+        "never more than it moved",
+        "SELECT count(*) FROM ledger_entries WHERE corrects IS NOT NULL AND posting = 'rebooked'",
+        """
+        WITH corrections AS (
+            SELECT corrects, member_id, debit, credit, lot_id, rule, line_id,
+                sum(points)::BIGINT AS points
+            FROM ledger_entries WHERE corrects IS NOT NULL AND posting = 'rebooked' GROUP BY ALL
+        )
+        SELECT c.corrects, e.member_id, e.debit, e.credit, e.points, c.points AS taken_back
+        FROM corrections AS c LEFT JOIN ledger_entries AS e ON e.entry_id = c.corrects
+        WHERE (c.debit, c.credit, c.member_id) IS DISTINCT FROM (e.credit, e.debit, e.member_id)
+            OR (c.lot_id, c.rule, c.line_id) IS DISTINCT FROM (e.lot_id, e.rule, e.line_id)
+            OR c.points > e.points
+        """,
+    ),
+    Check(
+        "answers_fit_the_balance",
+        "a request to spend points was granted if as many were available by what was posted until "
+        "then, and refused for want of points if not",
+        "SELECT count(*) FROM redemption_answers WHERE request = 'redeem' "
+        "AND code IN ('ok', 'insufficient_points')",
+        f"""
+        WITH moved AS (
+            SELECT member_id, posted_at, m.points FROM ({MOVES}) AS m
+            JOIN (SELECT _seq, posted_at FROM ledger_entries) USING (_seq)
+            WHERE account = 'available'
+        ), asked AS (
+            SELECT member_id, redemption_id, code, a.points, answered_at,
+                coalesce(sum(m.points) FILTER (m.posted_at < answered_at), 0) AS available
+            FROM redemption_answers AS a LEFT JOIN moved AS m USING (member_id)
+            WHERE request = 'redeem' AND code IN ('ok', 'insufficient_points')
+                AND NOT starts_with(member_id, 'erased.')
+            GROUP BY ALL
+        )
+        FROM asked WHERE (code = 'ok') <> (available >= points)
         """,
     ),
     Check(
@@ -230,28 +216,6 @@ LEDGER: Final = (
         WHERE NOT starts_with(member_id, 'erased.')
             AND (coalesce(f.redeemed, 0), coalesce(f.held, 0))
                 <> (coalesce(a.redeemed, 0), coalesce(a.held, 0))
-        """,
-    ),
-    Check(
-        "tiers_follow_points",
-        "what counts for a tier is what this year's lots earned and kept, those of merged "
-        "accounts included; nobody is below the tier that it is enough for",
-        "SELECT count(*) FROM members",
-        """
-        WITH this AS (
-            SELECT year(timezone('America/New_York', to_timestamp(ends_at // 1000))) AS y
-            FROM clock
-        ), counted AS (
-            SELECT coalesce(person, member_id) AS member_id, sum(points) AS points
-            FROM this, lots LEFT JOIN accounts ON account = member_id
-            WHERE year(timezone('America/New_York', timezone('UTC', earned_at))) = y GROUP BY ALL
-        )
-        SELECT member_id, m.tier, m.qualifying, c.points AS counted
-        FROM members AS m LEFT JOIN counted AS c USING (member_id)
-        LEFT JOIN levels AS own ON own.tier = m.tier
-        WHERE m.qualifying <> coalesce(c.points, 0) OR own.points IS NULL OR EXISTS (
-            FROM levels AS higher WHERE higher.points > own.points
-                AND m.qualifying >= higher.points)
         """,
     ),
 )

@@ -31,17 +31,54 @@ def generate(
             help="About how many; sets how much people browse.",
         ),
     ] = 1.0,
+    returns: Annotated[
+        float | None,
+        typer.Option(
+            "--returns",
+            min=0.0,
+            max=0.5,
+            help="Share of purchases that come back, wholly or partly: 0.05, say.",
+        ),
+    ] = None,
+    late: Annotated[
+        float | None,
+        typer.Option(
+            "--late", min=0.0, max=0.5, help="Share that is known an hour to 16 days late: 0.03."
+        ),
+    ] = None,
+    duplicates: Annotated[
+        float | None,
+        typer.Option(
+            "--duplicates", min=0.0, max=0.5, help="Share that is sent again, or told twice: 0.01."
+        ),
+    ] = None,
+    redemptions: Annotated[
+        float | None,
+        typer.Option(
+            "--redemptions",
+            min=0.0,
+            max=0.2,
+            help="Requests to spend points, as a share of purchases: 0.02.",
+        ),
+    ] = None,
 ) -> None:
     """Write seeded traffic of any size, with the truth about who did what.
 
     Web, till, app, profile and service events of invented people, in the event contract, a file
-    a stream and half-year.
+    a stream and half-year. The last four options are shares of the purchases; what they came out
+    as is said at the end, and in summary.json. Without them the city is as it ordinarily is.
 
     Example: `kizuna generate --members 1000 --days 30 --seed 7 --output city`
     then `kizuna run --input city/events --output out`
+
+    A year that is hard on the ledger, with hardly any browsing: `kizuna generate --members 10000
+    --days 365 --events-per-member-day 0 --returns 0.05 --late 0.03 --duplicates 0.01
+    --redemptions 0.02 --output year`
     """
     from scripts.generate import generate as make  # noqa: PLC0415
+    from scripts.traffic.rates import Rates  # noqa: PLC0415
 
+    rates = Rates(returns=returns, late=late, duplicates=duplicates, redemptions=redemptions)
     with progress_bar("members") as progress:
         summary = make(
             members,
@@ -49,8 +86,17 @@ def generate(
             seed,
             output,
             events_per_member_day=events_per_member_day,
+            rates=rates,
             progress=progress,
         )
+    if rates != Rates():
+        wanted, shares = summary["rates"]["wanted"], summary["rates"]["shares"]
+        rows = [
+            (name, "as ever" if wanted[name] is None else f"{wanted[name]:.2%}", f"{share:.2%}")
+            for name, share in shares.items()
+        ]
+        title = f"Of {summary['rates']['counts']['purchases']:,} purchases"
+        table(title, ["", "wanted", "came out as"], rows)
     _say_summary(summary, output)
 
 

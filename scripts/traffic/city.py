@@ -6,20 +6,30 @@ directory. Promise: the same arguments give the same bytes. Blocks don't depend 
 """
 
 import shutil
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from scripts.traffic import enrolment, returns, rewards, service, strangers, tablets
+from scripts.traffic import (
+    enrolment,
+    orders,
+    returns,
+    rewards,
+    service,
+    spending,
+    strangers,
+    tablets,
+)
 from scripts.traffic.baskets import Household, Shelf
 from scripts.traffic.chance import DAY_MS, stream, token
-from scripts.traffic.copies import send_again
+from scripts.traffic.copies import COPIED, send_again
+from scripts.traffic.counts import Counts
 from scripts.traffic.digital import EVENTS_A_SESSION, browse
 from scripts.traffic.happenings import Diary
 from scripts.traffic.people import Family, make_family
+from scripts.traffic.rates import Outages, Rates
 from scripts.traffic.reader import Reader
 from scripts.traffic.scenes import play
 from scripts.traffic.stage import Actor, Stage, plain_receipts
@@ -50,6 +60,7 @@ class City(msgspec.Struct, kw_only=True):
     events_a_member_day: float | None = None
     """If set, as many sessions as make this many events of all kinds."""
     strangers_a_member: float = 0.6
+    rates: Rates = Rates()
 
 
 class OutputExists(Exception):
@@ -65,7 +76,7 @@ def build(city: City, output: Path, progress: Progress | None = None) -> dict[st
     _make_room(output)
     truth = Truth(output / "truth")
     files = EventFiles(output / "events", city.start, city.end)
-    counts: Counter[str] = Counter()
+    counts = Counts()
     cookies, turns = tablets.plan(stream(city.seed, "tablets"), city.people, city.start, city.end)
     for cookie in cookies:
         truth.device("cookie", cookie, "shop", [])
@@ -77,11 +88,13 @@ def build(city: City, output: Path, progress: Progress | None = None) -> dict[st
     flood_cookie = token(stream(city.seed, "flood"))
     truth.device("cookie", flood_cookie, "shop", [])
     nobodys = frozenset({*cookies, flood_cookie})
+    outages = None if city.rates.late is None else Outages(city.seed, city.rates.late)
     done = 0
     for number in range(0, len(groups), FAMILIES_A_BLOCK):
         block = groups[number : number + FAMILIES_A_BLOCK]
         homes = [
-            _family(city, number + place, group, turns, truth) for place, group in enumerate(block)
+            _family(city, number + place, group, turns, truth, outages)
+            for place, group in enumerate(block)
         ]
         _scenes(city, number, block, homes, flood_cookie, truth)
         _write(homes, nobodys, files, truth, counts)
@@ -95,7 +108,7 @@ def build(city: City, output: Path, progress: Progress | None = None) -> dict[st
         "end": city.end,
         "members": city.people,
         "bytes": files.close(),
-        **_shares(counts),
+        **counts.summary(city.rates),
     }
     write_summary(output, summary)
     return summary
@@ -115,7 +128,12 @@ class Home(msgspec.Struct, kw_only=True):
 
 
 def _family(
-    city: City, number: int, serials: list[int], turns: tablets.Turns, truth: Truth
+    city: City,
+    number: int,
+    serials: list[int],
+    turns: tablets.Turns,
+    truth: Truth,
+    outages: Outages | None,
 ) -> Home:
     """What a family does in the ordinary course of things."""
     rng = stream(city.seed, "family", number)
@@ -126,11 +144,19 @@ def _family(
         enrolment.enrol(rng, diary, person, city.end)
         enrolment.grant_campaigns(rng, diary, person)
         service.call(rng, diary, person, city.end)
-    receipts = Till(rng, diary, family).ring_up()
-    returns.bring_back(rng, diary, receipts, city.end)
+    rates = city.rates
+    receipts = Till(rng, diary, family, rates.late, outages).ring_up()
+    returns.bring_back(rng, diary, receipts, city.end, rates.returns)
+    if rates.returns is not None:
+        orders.cancel(rng, diary, receipts, city.end, rates.returns)
+    if rates.duplicates is not None:
+        orders.tell_twice(rng, diary, receipts, city.start, rates.duplicates)
     for person, serial in zip(family.people, serials, strict=True):
         own = [receipt for receipt in receipts if receipt.person is person]
-        rewards.redeem(rng, diary, person, own, city.end)
+        if rates.redemptions is None:
+            rewards.redeem(rng, diary, person, own, city.end)
+        else:
+            spending.redeem_wanted(rng, diary, own, city.end, rates.redemptions)
         tablets.use(rng, diary, city.shelf, person, turns.get(serial, []))
     with diary.playing("stranger"):
         visitors = strangers.visit(
@@ -181,7 +207,9 @@ def _scenes(
     for home in homes:
         cast = {actor.member_id for actor in actors if actor.cast}
         others = [one for one in home.family.people if one.member_id not in cast]
-        send_again(rng, home.diary, others)
+        wanted = city.rates.duplicates
+        share = COPIED if wanted is None else wanted * (1 - orders.TOLD_TWICE)
+        send_again(rng, home.diary, others, share)
 
 
 def _write(
@@ -189,7 +217,7 @@ def _write(
     nobodys: frozenset[str],
     files: EventFiles,
     truth: Truth,
-    counts: Counter[str],
+    counts: Counts,
 ) -> None:
     """Read a block's log as a perfect reader would, and write both."""
     for home in homes:
@@ -200,17 +228,7 @@ def _write(
         verdict = reader.judge(happening)
         files.add(happening.sent)
         truth.event(happening, verdict)
-        _count(counts, happening.sent.type, happening.sent.source)
-        counts["events"] += 1
-        counts["simulated"] += happening.simulated
-        counts["copies"] += happening.copy
-        counts["undecidable"] += not verdict.decidable
-        counts[f"why {verdict.why}"] += 1
-        counts[f"case {happening.case}"] += 1
-        if happening.sent.type == "sale" and not happening.copy:
-            counts["sales"] += 1
-            counts["sales attributable"] += verdict.decidable
-            counts["sales without card"] += "card" not in happening.sent.identifiers
+        counts.see(happening, verdict)
 
 
 def _sessions(city: City, family: Family, events: int) -> list[float]:
@@ -226,23 +244,6 @@ def _sessions(city: City, family: Family, events: int) -> list[float]:
         city.sessions_a_basket * len(person.household.baskets) + city.sessions_a_year * years
         for person in family.people
     ]
-
-
-def _count(counts: Counter[str], type: str, source: str) -> None:
-    counts[f"type {type}"] += 1
-    counts[f"source {source}"] += 1
-
-
-def _shares(counts: Counter[str]) -> dict[str, Any]:
-    """The counters, grouped for the summary."""
-    grouped: dict[str, Any] = {"by_type": {}, "by_source": {}, "by_why": {}, "by_case": {}}
-    for name, number in sorted(counts.items()):
-        kind, _, rest = name.partition(" ")
-        if kind in ("type", "source", "why", "case"):
-            grouped[f"by_{kind}"][rest] = number
-        else:
-            grouped[name.replace(" ", "_")] = number
-    return grouped
 
 
 def _make_room(output: Path) -> None:

@@ -22,12 +22,12 @@ NEVER: Final = frozenset({"signed_in", "signed_out"})
 SOURCES: Final = frozenset({"web", "app", "pos", "command"})
 
 
-def send_again(rng: Random, diary: Diary, people: list[Person]) -> None:
-    """Add the copies to the diary."""
+def send_again(rng: Random, diary: Diary, people: list[Person], copied: float = COPIED) -> None:
+    """Add the copies to the diary. `copied`: the share of what may be copied."""
     by_id = {person.member_id: person for person in people}
     for happening in list(diary.happenings):
         sent = happening.sent
-        if rng.random() > COPIED or sent.source not in SOURCES or sent.type in NEVER:
+        if rng.random() > copied or sent.source not in SOURCES or sent.type in NEVER:
             continue
         if sent.source in ("pos", "command") and sent.type not in AGAIN:
             continue

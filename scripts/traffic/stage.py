@@ -60,7 +60,7 @@ def plain_receipts(family: Family, receipts: Sequence[Receipt], diary: Diary) ->
         and not receipt.late
         and not receipt.person.first_known_by
         and receipt.basket.transaction_id not in returned
-        and "redemptions" not in receipt.happening.sent.payload
+        and not receipt.happening.sent.payload.keys() & {"redemptions", "order_id"}
         and receipt.basket.occurred_at > receipt.person.enrolled_at + HOUR_MS
         and receipt.happening.sent.identifiers.get("payment_token", "") != family.shared_token
     ]

@@ -15,6 +15,7 @@ from scripts.traffic.cases import PLAIN
 from scripts.traffic.chance import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, between, pick, token
 from scripts.traffic.happenings import MARKET, SIMULATED, Diary, Happening, Sent
 from scripts.traffic.people import Family, Person, typed_email, typed_phone
+from scripts.traffic.rates import Outages, lateness
 
 NOTHING: Final = 0.02
 UNKNOWN_TOKEN: Final = 0.008
@@ -41,8 +42,17 @@ class Receipt(msgspec.Struct, kw_only=True):
 class Till:
     """Rings up a family's baskets in time order; remembers which tokens are known."""
 
-    def __init__(self, rng: Random, diary: Diary, family: Family) -> None:
+    def __init__(
+        self,
+        rng: Random,
+        diary: Diary,
+        family: Family,
+        late: float | None = None,
+        outages: Outages | None = None,
+    ) -> None:
+        """`late`: the share of late uploads that is wanted, with the `outages` of all tills."""
         self.rng, self.diary, self.family = rng, diary, family
+        self._late, self._outages = late, outages
         self._known: dict[str, int] = {}
         """Token → when the first receipt with it and the card had arrived."""
         self._shared_used: dict[str, int] = {}
@@ -61,7 +71,7 @@ class Till:
     def _sale(self, basket: Basket, person: Person) -> Receipt:
         at = basket.occurred_at
         by, identifiers, method = self._identify(basket, person)
-        delay, late = self._upload(by, identifiers)
+        delay, late = self._upload(by, identifiers, basket)
         used = identifiers.get("payment_token")
         if by == "card" and used is not None:
             if used == self.family.shared_token:
@@ -136,17 +146,27 @@ class Till:
             at - SHARED_TOKEN_DAYS * DAY_MS < t < at - HOUR_MS for t in times
         )
 
-    def _upload(self, by: str, identifiers: dict[str, str]) -> tuple[int, bool]:
+    def _upload(self, by: str, identifiers: dict[str, str], basket: Basket) -> tuple[int, bool]:
         """How long the till's upload takes. The first receipts of a token are never late."""
         rng = self.rng
         draw, used = rng.random(), identifiers.get("payment_token")
         settled = by == "card" and (used is None or used in self._known)
         if settled and used != self.family.shared_token:
+            if self._late is not None and self._outages is not None:
+                return self._wanted_upload(basket, self._late, self._outages)
             if draw < VERY_LATE:
                 return between(rng, 3 * DAY_MS, 10 * DAY_MS), True
             if draw < VERY_LATE + LATE:
                 return int(HOUR_MS * 72 ** rng.random()) + between(rng, 0, MINUTE_MS), True
         return between(rng, SECOND_MS, 30 * SECOND_MS), False
+
+    def _wanted_upload(self, basket: Basket, late: float, outages: Outages) -> tuple[int, bool]:
+        back_at = outages.back_at(basket.store_id, basket.occurred_at)
+        delay = lateness(self.rng, late)
+        if back_at is not None:
+            delay = back_at - basket.occurred_at + between(self.rng, 0, 5 * MINUTE_MS)
+        soon = between(self.rng, SECOND_MS, 30 * SECOND_MS)
+        return (soon, False) if delay is None else (delay + soon, True)
 
 
 def _case(by: str, late: bool, before_joining: bool) -> str:

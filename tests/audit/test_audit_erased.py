@@ -6,7 +6,9 @@ import shutil
 import duckdb
 import pytest
 
-from scripts.audit import audit, said
+from scripts.audit import CONFIG, audit, said
+from scripts.audit_fold import fold
+from scripts.audit_tables import prepared
 from scripts.generate import generate
 from scripts.run import run_files
 
@@ -52,6 +54,14 @@ def test_every_promise_holds_for_those_who_are_left(erased):
     findings = {finding.check.name: finding for finding in audit(output, city)}
     assert [said(one) for name, one in findings.items() if one.count and "few" not in name] == []
     assert findings["the_erased_are_gone"].looked_at == len(members)
+
+
+def test_the_accounts_of_those_who_are_left_are_what_comes_out_by_hand(erased):
+    output, city, members = erased
+    with prepared(output, city, CONFIG) as connection:
+        folded = fold(connection, CONFIG)
+    assert (folded.differing, folded.not_folded) == ([], [])
+    assert folded.agreeing >= MEMBERS - len(members)
 
 
 def test_what_is_left_of_somebody_is_found(erased, tmp_path):
