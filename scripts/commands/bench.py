@@ -73,6 +73,54 @@ def rebuild(
     say("All left equal tables.")
 
 
+@benches.command("accrue")
+def accrue(
+    members: Annotated[int, typer.Option("--members", min=1, help="How many shop.")] = 1_000,
+    days: Annotated[int, typer.Option("--days", min=1, help="For how long.")] = 365,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Of all of it in turn.")] = 5,
+    programme: Annotated[
+        Path | None,
+        typer.Option(
+            "--programme", exists=True, dir_okay=False, help="A programme. Default: the grocer's."
+        ),
+    ] = None,
+) -> None:
+    """Points alone: how fast accrue posts purchases, and how many bytes it remembers of a member.
+
+    The operator is driven in this process, without an engine, by purchases of generated baskets,
+    one process and one core. Also: what an event costs that becomes known late, when the fold is
+    repeated, beside the same one in order.
+
+    Example: `kizuna bench accrue --members 300 --programme config/programmes/grocer.yaml`
+    """
+    from scripts.bench import accrue_table as tables  # noqa: PLC0415
+    from scripts.bench.accrue import Asked, bench_accrue  # noqa: PLC0415
+    from scripts.run import DEFAULT_CONFIG  # noqa: PLC0415
+
+    file = programme or DEFAULT_CONFIG / "programmes" / "grocer.yaml"
+    asked = Asked(programme=file, members=members, days=days, rounds=rounds)
+    with progress_bar("rounds") as progress:
+        found = bench_accrue(asked, progress)
+    say(
+        f"{found.programme}: {found.events:,} purchases of {found.members:,} members in "
+        f"{days:,} days"
+    )
+    table(
+        f"{rounds} rounds",
+        ["posted", "median", "slowest", "fastest"],
+        tables.speed_rows(found),
+    )
+    table("State, as saved", tables.STATE_COLUMNS, tables.state_rows(found))
+    if found.late:
+        table(
+            "One more purchase",
+            ["known", "µs", "ratio to in order", "of the rounds"],
+            tables.late_rows(found),
+        )
+    for note in tables.notes(found):
+        say(note)
+
+
 @benches.command("identity")
 def identity(
     inputs: Annotated[
