@@ -19,7 +19,7 @@ KAFKA_PORT   ?= 9092
 USABLE  := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 INTACT  := import sys, pip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 
-.PHONY: help demo kafka kafka-demo kafka-faults flink parity test check format lock clean
+.PHONY: help demo kafka kafka-demo kafka-faults flink parity test test-nightly check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -45,6 +45,10 @@ parity: $(READY) ## run and rebuild 4 million events and compare every row (an h
 
 test: $(READY) ## set up and run every test; those on Kafka where Java and Maven are
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)
+
+test-nightly: $(READY) ## play the ledger's state machine 10,000 times, under all its programmes
+	$(BIN)/python -m pytest -n 2 --hypothesis-profile nightly --durations 10 \
+	  tests/properties/test_ledger_machine.py $(ARGS)
 
 check: $(READY) ## formatter, linter and types; changes nothing
 	$(BIN)/ruff format --check .
