@@ -18,6 +18,10 @@ HOUR = 3_600_000
 DAY = 24 * HOUR
 LATE_DAYS = 13.0
 """Less than the horizon, so that a copy may be later still."""
+LATEST_DAYS = 16
+"""A day less than a purchase waits for its member at most."""
+LINKED_DAYS = 5
+"""How long after a purchase its card's owner is known at the latest."""
 PURCHASES = ("sale", "order_placed")
 MERGED_AT = 0.6
 """The share of a year at which the last member turns out to be the one before."""
@@ -82,7 +86,7 @@ def delay(events: Iterable[Event], chance: random.Random, share: float) -> None:
     for event in events:
         if not waits(event) and chance.random() < share:
             event["received_at"] += round(chance.random() * LATE_DAYS * DAY)
-            event["received_at"] = min(event["received_at"], event["occurred_at"] + 16 * DAY)
+            event["received_at"] = min(event["received_at"], event["occurred_at"] + LATEST_DAYS * DAY)
 
 
 def without_member(life: list[Event], neighbour: str, chance: random.Random) -> Iterable[Event]:
@@ -92,7 +96,7 @@ def without_member(life: list[Event], neighbour: str, chance: random.Random) -> 
     on_card, on_device = chance.sample(fit, 2)
     card, device = f"card-{member}", f"device-{member}"
     on_card["identifiers"] = {"card": card}
-    at = on_card["received_at"] + chance.randrange(HOUR, 5 * DAY)
+    at = on_card["occurred_at"] + chance.randrange(HOUR, LINKED_DAYS * DAY)
     yield sign("profile_updated", "profile", member, at, at, card=card)
     on_device["identifiers"] = {"device_id": device}
     at = on_device["occurred_at"]
@@ -127,6 +131,28 @@ def merge(loser: list[Event], winner: list[Event]) -> Event:
 def copy(event: Event, chance: random.Random) -> Event:
     """The same again, within two days."""
     return event | {"received_at": event["received_at"] + chance.randrange(2 * DAY)}
+
+
+def rearranged(events: list[Event], seed: int) -> list[Event]:
+    """The same, known at other times: each event anywhere between the commands of its programme
+    that it was known between, so that these have the same answers."""
+    chance = random.Random(seed)
+    fixed: dict[str, list[int]] = {}
+    for event in events:
+        if waits(event):
+            fixed.setdefault(event["market"], []).append(event["received_at"])
+    told = []
+    for event in events:
+        known = event["received_at"]
+        if not waits(event):
+            bounds = fixed[event["market"]]
+            days = LATEST_DAYS - (LINKED_DAYS if event["source"] == "profile" else 0)
+            latest = max(known, event["occurred_at"] + days * DAY)
+            first = max([event["occurred_at"], *(at + 1 for at in bounds if at <= known)])
+            last = min([latest, *(at - 1 for at in bounds if at > known)])
+            event = event | {"received_at": chance.randint(min(first, last), last)}
+        told.append(event)
+    return in_order(told)
 
 
 def write(events: Iterable[Event], folder: Path) -> Path:

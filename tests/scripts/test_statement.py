@@ -36,7 +36,7 @@ from transforms.accrue.rate import name_of
 YEARS = years()
 AT = datetime(2026, 1, 1, tzinfo=timezone.utc)
 RENEW = bool(os.environ.get("KIZUNA_TEST_RENEW_GOLDEN"))
-MOVED = re.compile(r"\s([+-]?[\d,]+|\([\d,]+\))\s+(-?[\d,]+)\s+(-?[\d,]+)\s+(-?[\d,]+)$")
+FIGURES = re.compile(r"\s([+-]?[\d,]+|\([\d,]+\))\s+(-?[\d,]+)\s+(-?[\d,]+)\s+(-?[\d,]+)$")
 
 
 def simple(event_id: str, type_: str, source: str, day: str, member: str, **payload: Any) -> Any:
@@ -70,16 +70,23 @@ MERGED = [
 each_year = pytest.mark.parametrize("year", YEARS, ids=lambda year: year.name)
 
 
+def kizuna(*arguments: str) -> str:
+    """A command as people run it, which must end well."""
+    command = [sys.executable, "-m", "scripts.cli", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output of one run over all years."""
     folder = tmp_path_factory.mktemp("years")
     write_events(YEARS, folder / "events.jsonl", MERGED)
-    command = [sys.executable, "-m", "scripts.cli", "run", "--workers", "1"]
-    command += ["--input", str(folder / "events.jsonl"), "--output", str(folder / "out")]
-    command += ["--as-of", "2026-07-01T12:00:00Z"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
+    kizuna(
+        *("run", "--input", str(folder / "events.jsonl"), "--output", str(folder / "out")),
+        *("--as-of", "2026-07-01T12:00:00Z", "--workers", "1"),
+    )
     return folder / "out"
 
 
@@ -129,6 +136,11 @@ def test_the_statement_of_a_year_is_as_expected(output: Path, year: Year) -> Non
     if RENEW:
         expected.write_text(got, encoding="utf-8")
     assert got == expected.read_text(encoding="utf-8")
+
+
+def test_beam_folds_the_years_to_the_same_rows(output: Path, tmp_path: Path) -> None:
+    kizuna("rebuild", "--no-gate", "--input", str(output), "--output", str(tmp_path / "right"))
+    assert "Equal: the same" in kizuna("reconcile", str(output), str(tmp_path / "right"))
 
 
 def test_every_programme_that_ships_has_its_year() -> None:
@@ -201,7 +213,7 @@ def test_what_is_printed_adds_up(output: Path, year: Year) -> None:
     lines = printed(output, year.member).splitlines()
     balance = available = pending = held = 0
     for line in lines[3:]:
-        found = MOVED.search(line)
+        found = FIGURES.search(line)
         if not found:
             continue
         moved, *figures = found.groups()
@@ -290,8 +302,8 @@ def test_without_what_was_read_the_figures_are_the_same(output: Path, tmp_path: 
     alone = statement(tmp_path, "amir")
     assert alone.exit_code == 0
     assert "What was bought isn't told: what was read isn't in files here" in alone.stdout
-    figures = [line for line in printed(output, "amir").splitlines() if MOVED.search(line)]
-    assert [line for line in alone.stdout.splitlines() if MOVED.search(line)] == figures
+    figures = [line for line in printed(output, "amir").splitlines() if FIGURES.search(line)]
+    assert [line for line in alone.stdout.splitlines() if FIGURES.search(line)] == figures
     assert figures
 
 

@@ -43,7 +43,8 @@ class Purchased(Fact, kw_only=True, tag="p"):
     offers: list[str] = []
     """Offers that it used."""
     again: int = 0
-    """How often it was withdrawn for good before it came back: its basket and lot are new then."""
+    """Tells it from itself, had it been here before and been taken back: its basket and lot are new
+    then. Of what is late, when that became known; else how often it is here already."""
 
     @property
     def basket(self) -> str:

@@ -53,7 +53,8 @@ class Posting:
     def enter(self) -> None:
         """Post what the event says."""
         state, event = self.state, self.event
-        if self.cause in state.baskets and (self._restore() or not self._is_gone()):
+        late = event.occurred_at < self.since
+        if self._is_posted(late) and (self._restore() or not self._is_gone()):
             return
         if isinstance(event.payload, Correct):
             self._correct(event.payload)
@@ -61,12 +62,11 @@ class Posting:
         parked = state.current.parked
         if parked and any(one.basket == self.cause for one in parked) and self._restore():
             return
-        at, late = event.occurred_at, False
-        if at < self.since:
-            at, late = self.known_at, True
+        at = self.known_at if late else event.occurred_at
         facts, basket = READERS[event.type](Reading(event, at, self.known_at, late, self.plan))
         for fact in facts:
             if isinstance(fact, Purchased) and basket is not None:
+                fact.again = self.known_at if late else 0
                 while fact.basket in state.baskets:
                     fact.again += 1
                 state.baskets[fact.basket] = basket
@@ -173,6 +173,13 @@ class Posting:
         if len(left) < len(facts):
             self._rebook(left)
         return len(left) < len(facts)
+
+    def _is_posted(self, late: bool) -> bool:
+        """Whether the purchase is here, perhaps taken back. What is late was late before."""
+        baskets = self.state.baskets
+        return self.cause in baskets or (
+            late and any(key.partition("\x1e")[0] == self.cause for key in baskets)
+        )
 
     def _is_gone(self) -> bool:
         """Whether the purchase was withdrawn, and so long ago that it can only be bought again."""
