@@ -59,6 +59,8 @@ class Terms(Section, frozen=True, kw_only=True):
 
 
 class ExampleLine(Section, frozen=True, kw_only=True):
+    """A line of a receipt in an example."""
+
     line_id: str
     amount: Annotated[int, Meta(ge=0, description="minor units")]
     quantity: Positive = 1
@@ -101,6 +103,8 @@ class Example(Section, frozen=True, kw_only=True):
 
 
 class Programme(Section, frozen=True, kw_only=True):
+    """A whole file: whose purchases it rates, by which dated rules, and its examples."""
+
     programme: Name
     markets: Annotated[tuple[str, ...], Meta(min_length=1)]
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]

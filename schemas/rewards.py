@@ -19,6 +19,8 @@ class Prize(Section, frozen=True, kw_only=True):
 
 
 class Reward(Section, frozen=True, kw_only=True):
+    """What points buy."""
+
     reward: Name
     points: Positive
     hold_minutes: Minutes = 15

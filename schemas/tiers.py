@@ -26,6 +26,8 @@ class Expiry(Section, frozen=True, kw_only=True):
 
 
 class TierLevel(Section, frozen=True, kw_only=True):
+    """A tier, and from which qualifying amount on a member has it."""
+
     tier: Name
     threshold: Annotated[
         int, Meta(ge=0, le=LARGEST, description="points, whole units of currency or visits")

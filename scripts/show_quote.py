@@ -54,12 +54,18 @@ def show_quote(console: Console, quote: Quote) -> None:
             for one in quote.savings
         ],
     )
+    columns = ("reward", "points", "takes off")
+    shown = 3 if any(one.value is not None for one in quote.rewards) else 2
     table(
         console,
         "Rewards that can be taken now",
-        ("reward", "points", "takes off"),
+        columns[:shown],
         [
-            (one.reward, f"{one.points:,}", "" if one.value is None else _money(quote, one.value))
+            (
+                one.reward,
+                f"{one.points:,}",
+                "" if one.value is None else _money(quote, one.value),
+            )[:shown]
             for one in quote.rewards
         ],
     )

@@ -48,7 +48,9 @@ def story(
             neighbour = lives[number - 1][0]["identifiers"]["member_id"]
             told += [*life, *without_member(life, neighbour, chance)]
         if merged and members > 1:
-            told.append(merge(lives[-1], lives[-2]))
+            middle = lives[-1][round(len(lives[-1]) * MERGED_AT)]["occurred_at"]
+            named = [f"{year.member}{number}" for number in (members - 1, members - 2)]
+            told.append(merge(*named, middle + HOUR // 2))
     told += [copy(event, chance) for event in told if not waits(event) and chance.random() < twice]
     return in_order(told)
 
@@ -86,7 +88,9 @@ def delay(events: Iterable[Event], chance: random.Random, share: float) -> None:
     for event in events:
         if not waits(event) and chance.random() < share:
             event["received_at"] += round(chance.random() * LATE_DAYS * DAY)
-            event["received_at"] = min(event["received_at"], event["occurred_at"] + LATEST_DAYS * DAY)
+            event["received_at"] = min(
+                event["received_at"], event["occurred_at"] + LATEST_DAYS * DAY
+            )
 
 
 def without_member(life: list[Event], neighbour: str, chance: random.Random) -> Iterable[Event]:
@@ -120,12 +124,10 @@ def sign(type_: str, source: str, member: str, at: int, known: int, **more: str)
     }
 
 
-def merge(loser: list[Event], winner: list[Event]) -> Event:
-    """Two members turn out to be one, in the middle of what they do."""
-    middle = loser[round(len(loser) * MERGED_AT)]["occurred_at"] + HOUR // 2
-    names = [life[0]["identifiers"]["member_id"] for life in (loser, winner)]
-    event = sign("account_merged", "profile", names[1], middle, middle, member_id=names[1])
-    return event | {"payload": dict(zip(("loser", "winner"), names, strict=True))}
+def merge(loser: str, winner: str, at: int) -> Event:
+    """Two members turn out to be one."""
+    event = sign("account_merged", "profile", winner, at, at, member_id=winner)
+    return event | {"payload": {"loser": loser, "winner": winner}}
 
 
 def copy(event: Event, chance: random.Random) -> Event:
@@ -150,8 +152,8 @@ def rearranged(events: list[Event], seed: int) -> list[Event]:
             latest = max(known, event["occurred_at"] + days * DAY)
             first = max([event["occurred_at"], *(at + 1 for at in bounds if at <= known)])
             last = min([latest, *(at - 1 for at in bounds if at > known)])
-            event = event | {"received_at": chance.randint(min(first, last), last)}
-        told.append(event)
+            known = chance.randint(min(first, last), last)
+        told.append(event | {"received_at": known})
     return in_order(told)
 
 

@@ -251,10 +251,14 @@ class PlainMember:
             elif event.type in ("membership_started", "membership_renewed"):
                 self.paid.append(Paid(said.plan, at, day))
                 self._pay(said.plan, day)
+        elif event.type == "membership_started" and said.trial:
+            if one.first is None and said.plan != one.plan:
+                one.plan, one.status = said.plan, "trial"
+                one.last = day + timedelta(days=self._plan(said.plan).trial_days)
         elif event.type == "membership_started":
             if said.plan != one.plan:
                 self._pay(said.plan, day)
-            elif one.status in ("trial", "grace") and not said.trial:
+            elif one.status in ("trial", "grace"):
                 self._pay(said.plan, one.last)
         elif event.type == "membership_renewed":
             self._pay(said.plan, one.last)

@@ -51,14 +51,21 @@ def late_rows(found: Found) -> list[tuple[str, str, str, str]]:
 
 def notes(found: Found) -> list[str]:
     """What else there is to say."""
-    seconds = [one.seconds for one in found.rounds]
-    usual = statistics.median(seconds)
-    noise = (max(seconds) - min(seconds)) / usual
     whole = found.state_bytes.mean
     parts = ", ".join(f"{name} {bytes_ / whole:.0%}" for name, bytes_ in found.parts.items())
     return [
         f"{found.rounds[0].entries / found.events:.1f} entries an event; "
         f"{found.rounds[0].timers:,} timers fell due between the events and are in the time",
-        f"noise: the rounds lie {noise:.0%} of their median apart, all ended in the same states",
+        *_noise([one.seconds for one in found.rounds]),
         f"of a state's bytes: {parts}",
+    ]
+
+
+def _noise(seconds: list[float]) -> list[str]:
+    """How far apart the rounds are; of a single one there is nothing to say."""
+    if len(seconds) == 1:
+        return []
+    noise = (max(seconds) - min(seconds)) / statistics.median(seconds)
+    return [
+        f"noise: the rounds lie {noise:.0%} of their median apart, all ended in the same states"
     ]

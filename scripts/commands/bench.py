@@ -106,7 +106,7 @@ def accrue(
         f"{days:,} days"
     )
     table(
-        f"{rounds} rounds",
+        f"{rounds} rounds" if rounds > 1 else "One round",
         ["posted", "median", "slowest", "fastest"],
         tables.speed_rows(found),
     )

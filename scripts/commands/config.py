@@ -1,5 +1,6 @@
 """`kizuna config`: the files that programme owners write, checked without running anything."""
 
+from collections.abc import Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,13 +38,14 @@ def check(
         typer.echo(f"warning: {warning}", err=True)
     for programme in deployment.programmes:
         typer.echo(_said(programme))
-    typer.echo(f"{len(deployment.journeys)} journeys, {len(deployment.models)} models: all right")
+    rest = _counted(("journeys", deployment.journeys), ("models", deployment.models))
+    typer.echo(f"{rest}: all right" if rest else "all right")
 
 
 def _said(programme: "Programme") -> str:
     """A programme in a line: what its newest version holds, and how many examples hold."""
     newest = programme.versions[-1]
-    counts = (
+    told = _counted(
         ("rules", newest.earn),
         ("tiers", newest.tiers.levels if newest.tiers else ()),
         ("rewards", newest.rewards),
@@ -53,10 +55,14 @@ def _said(programme: "Programme") -> str:
         ("plans", newest.plans),
         ("examples", programme.tests),
     )
-    told = ", ".join(
-        f"{len(things)} {name if len(things) > 1 else name[:-1]}"
-        for name, things in counts
-        if things
-    )
     since = f"version {newest.version} since {newest.effective_from:%Y-%m-%d}"
     return f"{programme.programme} ({', '.join(programme.markets)}), {since}: {told}"
+
+
+def _counted(*named: tuple[str, Sized]) -> str:
+    """How many there are of each, leaving out what there is none of."""
+    return ", ".join(
+        f"{len(things)} {name if len(things) > 1 else name[:-1]}"
+        for name, things in named
+        if things
+    )

@@ -46,6 +46,17 @@ def show_holdings(console: Console, holdings: Holdings) -> None:
             for one in holdings.challenges
         ],
     )
+    _membership(console, holdings)
+    table(
+        console,
+        "Unlocked",
+        ("what", "since", "by"),
+        [(one["access"], minute(one["since"]), one["unlocked_by"]) for one in holdings.access],
+    )
+
+
+def _membership(console: Console, holdings: Holdings) -> None:
+    """The paid membership, and what was used of it."""
     member = holdings.membership
     if member:
         ended = minute(member["ended_at"])
@@ -72,10 +83,4 @@ def show_holdings(console: Console, holdings: Holdings) -> None:
             )
             for one in holdings.benefits
         ],
-    )
-    table(
-        console,
-        "Unlocked",
-        ("what", "since", "by"),
-        [(one["access"], minute(one["since"]), one["unlocked_by"]) for one in holdings.access],
     )

@@ -7,6 +7,7 @@ tier gives, which rewards are within reach.
 
 from datetime import datetime
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -50,7 +51,7 @@ class Standing(msgspec.Struct, kw_only=True):
     """Each benefit, how often it was granted and how often refused."""
     access: list[str]
     rewards: list[tuple[str, int]]
-    """Within reach: what the available points and the tier allow."""
+    """Within reach: what the available points and the tier allow, cheapest first."""
 
 
 def standing(rows: Collected, terms: Terms | None, minor_units: int) -> Standing:
@@ -121,6 +122,6 @@ def _rewards(member: Row, terms: Terms | None) -> list[tuple[str, int]]:
     mine = ranks.get(member["tier"], 0)
     return [
         (one.reward, one.points)
-        for one in terms.rewards
+        for one in sorted(terms.rewards, key=attrgetter("points"))
         if one.points <= member["available"] and ranks.get(one.tier, 0) <= mine
     ]

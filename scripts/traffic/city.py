@@ -154,7 +154,7 @@ def _family(
     for person, serial in zip(family.people, serials, strict=True):
         own = [receipt for receipt in receipts if receipt.person is person]
         if rates.redemptions is None:
-            rewards.redeem(rng, diary, person, own, city.end)
+            rewards.redeem(rng, diary, person, own)
         else:
             spending.redeem_wanted(rng, diary, own, city.end, rates.redemptions)
         tablets.use(rng, diary, city.shelf, person, turns.get(serial, []))

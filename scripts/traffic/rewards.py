@@ -25,7 +25,7 @@ MINUTES_HELD_MAX: Final = 10
 """Holds are captured or released well within the quarter of an hour they last."""
 
 
-def redeem(rng: Random, diary: Diary, person: Person, receipts: list[Receipt], end: int) -> None:
+def redeem(rng: Random, diary: Diary, person: Person, receipts: list[Receipt]) -> None:
     """All redemptions of one person; `receipts` are theirs, by time."""
     keen = rng.random() < 0.65
     lots: deque[list[int]] = deque()
@@ -37,7 +37,7 @@ def redeem(rng: Random, diary: Diary, person: Person, receipts: list[Receipt], e
         usable = sum(points for earned, points in lots if earned < at - PENDING_DAYS * DAY_MS)
         visits = receipt.by == "card" and not receipt.late
         if visits and keen and usable >= POINTS + MARGIN and rng.random() < 0.5:
-            if _ask(rng, diary, receipt, end):
+            if _ask(rng, diary, receipt):
                 _spend(lots)
         elif visits and ever * 3 // 2 < POINTS - MARGIN and rng.random() < 0.006:
             asked = at - between(rng, 1, 6) * HOUR_MS
@@ -59,7 +59,7 @@ def _spend(lots: deque[list[int]]) -> None:
             lots.popleft()
 
 
-def _ask(rng: Random, diary: Diary, receipt: Receipt, end: int) -> bool:
+def _ask(rng: Random, diary: Diary, receipt: Receipt) -> bool:
     """One request in one of the usual ways; True if the points are gone afterwards."""
     at, way = receipt.basket.occurred_at, rng.random()
     request = _request(diary)

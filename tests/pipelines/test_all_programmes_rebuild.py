@@ -82,9 +82,14 @@ def test_any_order_of_arrival_ends_in_the_same_accounts(
 ) -> None:
     other = rearranged(told, seed)
     places = {(one["source"], one["event_id"], one["received_at"]) for one in told}
-    moved = [one for one in other if (one["source"], one["event_id"], one["received_at"]) not in places]
+    moved = [
+        one for one in other if (one["source"], one["event_id"], one["received_at"]) not in places
+    ]
     assert len(moved) > len(told) / 2
     run_files([write(other, tmp_path / "events")], tmp_path / "run", workers=1, as_of=as_of)
     for sql in STATES:
         ours, theirs = (set(asked(output, sql)) for output in (ran, tmp_path / "run"))
-        assert ours == theirs, (sql, *(sorted(one, key=repr) for one in (ours - theirs, theirs - ours)))
+        assert ours == theirs, (
+            sql,
+            *(sorted(one, key=repr) for one in (ours - theirs, theirs - ours)),
+        )

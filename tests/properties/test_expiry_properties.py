@@ -18,10 +18,10 @@ from test_ledger_properties import (
     end_of,
     histories,
     in_order,
+    lived,
     small_terms,
 )
 
-from schemas.events import Event
 from schemas.programme import Terms
 from schemas.tiers import Expiry
 
@@ -52,34 +52,8 @@ def test_any_order_within_the_horizon_ends_like_perfect_order(
 ) -> None:
     rules = expiring(expiry, policy)
     till = Till(accrue(rules, horizon_days=horizon_days))
-    standing: dict[str, tuple[Event, int]] = {}
-    messages = in_order(told)
-    for one in messages:
-        till.give(one)
-        event = one.body.event
-        if one.body.retract:
-            standing.pop(event.event_id, None)
-        else:
-            standing.setdefault(event.event_id, (event, one.known_at))
-    end = max(one.known_at for one in messages) + 1
-    till.until(end)
-    answers = {
-        (row.source, row.event_id, row.redemption_id): row.code
-        for row in till.outputs
-        if type(row).__name__ == "RedemptionAnswer" and row.source is not None
-    }
-    known: dict[str, int] = {}
-    for one in messages:
-        if not one.body.retract:
-            known.setdefault(one.body.event.event_id, one.known_at)
     plain = LivelyAccount(rules, "m-1")
-    plain.tell(
-        [event for event, _ in standing.values()],
-        {one.body.event.event_id: one.body.event for one in messages},
-        known,
-        answers,
-        end,
-    )
+    plain.tell(*lived(till, in_order(told)))
     assert plain.end() == end_of(till)
     rows = till.lots()
     for lot_id, lot in till.state.current.lots.items():

@@ -276,6 +276,32 @@ def end_of(till: Till) -> dict[str, Any]:
     }
 
 
+def lived(
+    till: Till, messages: list[Message]
+) -> tuple[list[Event], dict[str, Event], dict[str, int], dict[tuple[str, str, str], str], int]:
+    """Give a till all of it. What an oracle is told then: the events that stand in the end, all
+    events, when each became known, the answers to redemptions, and until when."""
+    standing: dict[str, Event] = {}
+    events: dict[str, Event] = {}
+    known: dict[str, int] = {}
+    for one in messages:
+        till.give(one)
+        event = events[one.body.event.event_id] = one.body.event
+        if one.body.retract:
+            standing.pop(event.event_id, None)
+        else:
+            standing.setdefault(event.event_id, event)
+            known.setdefault(event.event_id, one.known_at)
+    end = max(one.known_at for one in messages) + 1
+    till.until(end)
+    answers = {
+        (row.source, row.event_id, row.redemption_id): row.code
+        for row in till.outputs
+        if type(row).__name__ == "RedemptionAnswer" and row.source is not None
+    }
+    return list(standing.values()), events, known, answers, end
+
+
 @BOUNDED
 @given(
     told=histories(),
@@ -287,35 +313,8 @@ def test_any_order_within_the_horizon_ends_like_perfect_order(
 ) -> None:
     rules = small_terms(policy)
     till = Till(accrue(rules, horizon_days=horizon_days))
-    standing: dict[str, tuple[Event, int]] = {}
-    messages = in_order(told)
-    for one in messages:
-        till.give(one)
-        event = one.body.event
-        if one.body.retract:
-            standing.pop(event.event_id, None)
-        else:
-            standing.setdefault(event.event_id, (event, one.known_at))
-    end = max(one.known_at for one in messages) + 1
-    till.until(end)
-    answers = {
-        (row.source, row.event_id, row.redemption_id): row.code
-        for row in till.outputs
-        if type(row).__name__ == "RedemptionAnswer" and row.source is not None
-    }
     plain = PlainAccount(rules, "m-1")
-    events = [message.body.event for message in messages]
-    known = {}
-    for one in messages:
-        if not one.body.retract:
-            known.setdefault(one.body.event.event_id, one.known_at)
-    plain.tell(
-        [event for event, _ in standing.values()],
-        {event.event_id: event for event in events},
-        known,
-        answers,
-        end,
-    )
+    plain.tell(*lived(till, in_order(told)))
     assert plain.end() == end_of(till)
 
 

@@ -238,3 +238,24 @@ def test_an_action_whose_id_nobody_remembers_so_long_earns_nothing_then() -> Non
 def test_an_action_before_the_programme_began_earns_nothing() -> None:
     played = Till(accrue(plain_terms(Action(on="activity_completed", points=5))))
     assert played.play(activity("a", day(-800) - DAY)).entries == []
+
+
+def test_an_action_of_before_the_horizon_is_taken_back_and_given_again() -> None:
+    rules = Action(on="activity_completed", activities=("run",), points=10)
+    played = till(BASE, rules)
+    run = activity("run", day(0), "run")
+    played.play(run, sale("a", day(40), 100))
+    assert played.available == 11
+    played.late(run, day(41), retract=True)
+    assert played.available == 1
+    assert [one.rule for one in played.entries if one.kind == "reverse"] == ["withdrawn"]
+    played.late(run, day(42))
+    assert played.available == 11
+    played.late(run, day(43))
+    assert played.available == 11
+    played.late(run, day(44), retract=True)
+    played.play(sale("b", day(90), 100))
+    played.late(run, day(91))
+    assert played.available == 12
+    ids = [one.entry_id for one in played.entries]
+    assert len(set(ids)) == len(ids)

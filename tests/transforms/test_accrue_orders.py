@@ -123,3 +123,37 @@ def test_an_order_without_lines_says_nothing_of_what_was_bought() -> None:
         step("order_placed", "o", day(0)), step("order_collected", "o", day(1), BOUGHT)
     )
     assert earned(played) == {("order_collected-o", "base"): 8}
+
+
+def as_its_entries_say(played: Till) -> bool:
+    balances = played.state.current.balances
+    return {name: balances.get(name, 0) for name in played.balances()} == played.balances()
+
+
+def test_a_name_that_was_learnt_before_its_order_is_not_forgotten() -> None:
+    """The sale is known, then the order, then a return of the sale; and all of it once more,
+    folded from a base that knew the sale only."""
+    played = till(BASE, orders_earn_on=("order_placed",))
+    played.play(sale("t", day(0), BOUGHT, order_id="o"), sale("x", day(30), 100))
+    played.play(step("order_placed", "o", day(36), BOUGHT))
+    played.play(return_("r", day(37), "t", [BOUGHT[0]]))
+    played.late(sale("y", day(35.5), 200), day(38))
+    assert reversed_(played) == {("r", "base"): 5}
+    assert as_its_entries_say(played)
+
+
+def test_an_order_number_that_is_used_again_is_another_order() -> None:
+    played = till(BASE, returns_days=40)
+    played.play(sale("t", day(0), BOUGHT, order_id="o"))
+    played.play(step("order_collected", "o", day(50), BOUGHT))
+    played.play(sale("u", day(57), BOUGHT, order_id="o"))
+    played.late(sale("y", day(56), 200), day(58))
+    assert earned(played) == {("t", "base"): 8, ("order_collected-o", "base"): 8, ("y", "base"): 2}
+    assert as_its_entries_say(played)
+
+
+def test_an_order_that_takes_longer_than_returns_earns_once() -> None:
+    played = till(BASE, returns_days=14)
+    played.play(step("order_placed", "o", day(0), BOUGHT))
+    played.play(step("order_delivered", "o", day(30), BOUGHT))
+    assert earned(played) == {("order_placed-o", "base"): 8}

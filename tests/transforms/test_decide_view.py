@@ -6,7 +6,16 @@ from typing import Any
 
 import msgspec
 import pytest
-from decide_story import COOKIE, HOUR, NOON, Story, journey_of, policy_of, shipped_journeys
+from decide_story import (
+    COOKIE,
+    HOUR,
+    NOON,
+    Story,
+    journey_of,
+    policy_of,
+    shipped_journeys,
+    shipped_policy,
+)
 
 from config.deployment import HERE, load_deployment
 from pipelines.assemble import member_operators
@@ -23,7 +32,7 @@ from schemas.member_view import (
     OpenOffer,
     RewardInReach,
 )
-from schemas.payloads import Visit
+from schemas.payloads import Benefit, Case, Visit
 from transforms.decide.template_data import FACTS, asks_view
 
 
@@ -120,6 +129,23 @@ def test_the_gate_sees_benefits_and_priority() -> None:
     (flag,) = story.triggers(channel="pos")
     assert flag.data["tier_benefits"] == ["fast_lane", "lounge"]
     assert flag.data["upgrade_priority"] == FULL.upgrade_priority
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "surface", "names"),
+    [
+        ("store_visited", Visit(store_id="330"), "pos", ("tier_benefits", "rewards", "challenges")),
+        ("upgrade_cleared", Benefit(benefit="front_seat"), "display", ("upgrade_priority",)),
+        ("case_opened", Case(case_id="c-1"), "service", ("membership", "tier_review_at")),
+    ],
+)
+def test_ours_show_advisers_gates_and_the_call_centre_what_somebody_has(
+    event: str, payload: Any, surface: str, names: tuple[str, ...]
+) -> None:
+    story = Story([], shipped_policy()).account(1, 20, view=FULL)
+    (shown,) = story.event(2, event, payload).triggers(channel=surface)
+    for name in names:
+        assert shown.data[name] == json.loads(msgspec.json.encode(getattr(FULL, name)))
 
 
 def test_the_state_tells_all_of_it_also_when_nothing_else_changed() -> None:

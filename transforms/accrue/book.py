@@ -112,6 +112,7 @@ class Book:
         "silent",
         "source",
         "terms",
+        "through",
         "tier_moves",
         "touched",
     )
@@ -145,6 +146,9 @@ class Book:
         self.event_id: str | None = None
         self.cause = ""
         self.posting: Posting = "in_order"
+        self.through = ""
+        """The transfer by which a return came that finds its purchase now: it was elsewhere before,
+        and before that perhaps here."""
         self.terms: Prepared = plan.versions[0]
 
     def on_behalf_of(
@@ -199,6 +203,8 @@ class Book:
         else:
             what = posted_as(kind, debit, credit, rule, line_id)
             cause = f"{self.cause}\x1f{self.member_id}"
+            if self.through:
+                cause += f"\x1f{self.through}"
             if self.posting == "late":
                 cause += f"\x1f{self.at}"  # taken back and given again, it is posted again
         self.entries.append(

@@ -39,7 +39,7 @@ def _problems(programme: Programme) -> Iterator[str]:
                 yield f"{path}.effective_from: must be later than that of the version before it"
             if terms.version <= before.version:
                 yield f"{path}.version: must be above {before.version}, the version before it"
-            yield from problems_of_going_on(before, terms, path)
+            yield from problems_of_going_on(programme.versions[:place], terms, path)
         yield from problems_of_rules(terms, path)
         yield from problems_of_terms(terms, path)
     known = {

@@ -138,15 +138,22 @@ def _problems_of_challenges(terms: Terms, path: str) -> Iterator[str]:
         yield from _problems_of_prize(challenge.prize, terms, f"{where}.prize")
 
 
-def problems_of_going_on(before: Terms, terms: Terms, path: str) -> Iterator[str]:
-    """What is wrong with challenges that were in the version before: progress in them goes on."""
-    known = {one.challenge: one for one in before.challenges}
+def problems_of_going_on(before: Iterable[Terms], terms: Terms, path: str) -> Iterator[str]:
+    """What is wrong with challenges that were in versions before: progress in them goes on."""
+    known = {one.challenge: one for version in before for one in version.challenges}
     for place, one in enumerate(terms.challenges):
+        where = f"{path}.challenges[{place}]"
         was = known.get(one.challenge, one)
-        if (was.counts, was.in_a_row) != (one.counts, one.in_a_row):
+        other_period = was.within and one.within and was.within != one.within
+        if (was.counts, was.in_a_row) != (one.counts, one.in_a_row) or other_period:
             yield (
-                f"{path}.challenges[{place}].challenge: {one.challenge!r} counted something else "
-                "in the version before, and progress goes on; give it another name"
+                f"{where}.challenge: {one.challenge!r} counted something else in a version before, "
+                "and progress goes on; give it another name"
+            )
+        elif was.when.start == one.when.start and was.when.end != one.when.end:
+            yield (
+                f"{where}.when.until: {one.challenge!r} ended at another time in a version before, "
+                "and progress goes on; give it another name, or another beginning"
             )
 
 

@@ -46,7 +46,7 @@ def close(
         held = closed.account.redemptions[name]
         rows.append(report.redemption(state, name, held, now, moved_on=True))
     account = state.current
-    rows += transferred(state, terms, account, now)
+    rows += transferred(state, account, now)
     state.current = Account(balances=account.balances, tier=account.tier)
     state.base, state.facts, state.baskets, state.rebooked = b"", [], {}, {}
     state.timer, state.merged_into = None, survivor

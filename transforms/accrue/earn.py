@@ -11,7 +11,7 @@ from xxhash import xxh3_128_hexdigest
 
 from schemas.ledger import Account as AccountName
 from schemas.ledger import LedgerEntry
-from transforms.accrue import caps, challenges, expiry, membership, offers, tiers
+from transforms.accrue import caps, challenges, expiry, membership, offers, receipt_names, tiers
 from transforms.accrue.book import Book, lot_id, opening
 from transforms.accrue.conditions import Asked
 from transforms.accrue.facts import Acted, Named, Purchased
@@ -28,8 +28,7 @@ def purchase(book: Book, fact: Purchased) -> None:
     if known is not None:
         if fact.offers:
             offers.use(book, fact)
-        if account.parked:
-            match_parked(book, known, fact.receipt_id, fact.other_id)
+        _match(book, known, fact.receipt_id, fact.other_id)
         return
     book.cause = fact.basket
     basket = book.baskets[book.cause]
@@ -42,6 +41,8 @@ def purchase(book: Book, fact: Purchased) -> None:
     used = offers.use(book, fact) if fact.offers else frozenset()
     applies, room = fitting(book, tier, used), caps.room(book)
     earned = rate(terms.rules, tier, basis, applies, room)
+    if fact.other_id is not None or account.other_names or account.early_names:
+        receipt_names.begin(book, fact.receipt_id, fact.other_id)
     receipt = account.receipts[fact.receipt_id] = Receipt(
         at=fact.at, basket=book.cause, tier=tier, version=terms.version, earned=earned
     )
@@ -50,8 +51,6 @@ def purchase(book: Book, fact: Purchased) -> None:
     if room is not None:
         receipt.room = room
         caps.use(book, earned)
-    if fact.other_id is not None:
-        account.other_names[fact.other_id] = fact.receipt_id
     expiry.bought(book)
     if any(earned):
         _post(book, lines, amounts, masks, earned)
@@ -67,9 +66,16 @@ def purchase(book: Book, fact: Purchased) -> None:
 def learn_name(book: Book, fact: Named) -> None:
     """Remember what else an order is called, so that a return may name either."""
     account = book.account
-    account.other_names.setdefault(fact.transaction_id, fact.order_id)
-    if account.parked and fact.order_id in account.receipts:
-        match_parked(book, fact.order_id)
+    receipt_names.learn(book, fact.transaction_id, fact.order_id)
+    _match(book, receipt_names.called(account, fact.order_id))
+
+
+def _match(book: Book, receipt_id: str, *names: str | None) -> None:
+    """Let returns that waited find a receipt that is known already, if it may still be returned."""
+    receipt = book.account.receipts.get(receipt_id) if book.account.parked else None
+    if receipt is None or receipt.withdrawn or book.at - receipt.at > book.plan.returns_ms:
+        return
+    match_parked(book, receipt_id, *names)
 
 
 def fitting(book: Book, tier: str, used: frozenset[str] = frozenset()) -> int:
@@ -96,7 +102,7 @@ def act(book: Book, fact: Acted) -> None:
     if room is not None:
         caps.use(book, earned)
     expiry.acted(book)
-    lot, total, first = lot_id(book.member_id, book.cause), sum(earned), ""
+    lot, total, first = action_lot(book), sum(earned), ""
     for rule, points in zip(terms.rules, earned, strict=True):
         if points:
             first = first or opening(rule.kind, rule.name, None)
@@ -116,19 +122,25 @@ def act(book: Book, fact: Acted) -> None:
         challenges.acted(book, fact)
 
 
+def action_lot(book: Book) -> str:
+    """The lot of an action. One that is late may have been here before and been taken back."""
+    late = f"\x1e{book.at}" if book.posting == "late" else ""
+    return lot_id(book.member_id, book.cause + late)
+
+
 def _known(book: Book, fact: Purchased) -> str | None:
     """The receipt of another event of the same purchase, if one earned already; learn the
     purchase's other name then."""
     account = book.account
     names = [fact.receipt_id] if fact.other_id is None else [fact.receipt_id, fact.other_id]
     for name in names:
-        receipt_id = account.other_names.get(name, name)
+        receipt_id = receipt_names.called(account, name)
         receipt = account.receipts.get(receipt_id)
         if receipt is None or receipt.withdrawn:
             continue
-        if fact.at - receipt.at <= book.plan.returns_ms:
+        if fact.at - receipt.at <= book.plan.remember_ms:
             for other in names:
-                if other != receipt_id:
+                if other not in account.receipts:
                     account.other_names[other] = receipt_id
             return receipt_id
     return None

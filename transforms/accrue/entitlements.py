@@ -7,6 +7,7 @@ that are ok count, each once, whichever events and however many tell of it.
 """
 
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from schemas.membership import Entitlement
 from transforms.accrue.book import Book
@@ -32,6 +33,28 @@ def use(book: Book, fact: BenefitUsed) -> None:
         return
     uses[book.cause] = _judged(book, fact)
     book.changed["uses", book.cause] = None
+
+
+def counting(account: Account, said: Entitlement, at: int, zone: ZoneInfo) -> tuple[int, int]:
+    """For a use at an instant: from when on earlier ones count for its limit, and until when it
+    counts for later ones, ms UTC. The account has a membership."""
+    if said.per is not None:
+        return period_of(at, said.per, zone)
+    if said.per_days is not None:
+        length = said.per_days * DAY_MS
+        return at - length + 1, at + length
+    member = account.membership
+    assert member is not None, "whoever is entitled has a membership"
+    return member.since, WHOLE_MEMBERSHIP
+
+
+def uses_since(account: Account, said: Entitlement, start: int) -> list[BenefitUse]:
+    """The uses of a benefit that count for its limit."""
+    return [
+        one
+        for one in account.uses.values()
+        if one.benefit == said.entitlement and one.code == "ok" and one.at >= start
+    ]
 
 
 def forget(account: Account, since: int) -> dict[str, BenefitUse]:
@@ -63,25 +86,9 @@ def _judged(book: Book, fact: BenefitUsed) -> BenefitUse:
     if said is None:
         judged.code = "not_entitled"
     elif said.limit is not None:
-        start, judged.counts_until = _period(book, said)
-        used = sum(
-            1
-            for one in book.account.uses.values()
-            if one.benefit == fact.benefit and one.code == "ok" and one.at >= start
-        )
+        start, judged.counts_until = counting(book.account, said, book.at, book.terms.zone)
+        used = len(uses_since(book.account, said, start))
         judged.left = max(0, said.limit - used - 1)
         if used >= said.limit:
             judged.code, judged.counts_until = "limit_reached", 0
     return judged
-
-
-def _period(book: Book, said: Entitlement) -> tuple[int, int]:
-    """From when on uses count for this one, and until when this one counts for others."""
-    if said.per is not None:
-        return period_of(book.at, said.per, book.terms.zone)
-    if said.per_days is not None:
-        length = said.per_days * DAY_MS
-        return book.at - length + 1, book.at + length
-    member = book.account.membership
-    assert member is not None, "whoever is entitled has a membership"
-    return member.since, WHOLE_MEMBERSHIP

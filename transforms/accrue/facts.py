@@ -62,6 +62,8 @@ class Named(Fact, kw_only=True, tag="n"):
 class ReturnedLine(
     Bit, kw_only=True, rename={"line_id": "l", "sku": "s", "quantity": "q", "amount": "a"}
 ):
+    """A line that came back, as far as the return says it; `amount` in minor units."""
+
     line_id: str
     sku: str
     quantity: int = 0
@@ -138,6 +140,8 @@ class Subscribed(Fact, kw_only=True, tag="m"):
 
 
 class BenefitUsed(Fact, kw_only=True, tag="u"):
+    """A benefit of a paid membership, used; `reference` is what its partner calls the use."""
+
     benefit: str
     reference: str = ""
 
@@ -153,6 +157,8 @@ class OfferAsked(Fact, kw_only=True, tag="o"):
 
 
 class Adjusted(Fact, kw_only=True, tag="a"):
+    """Points given (above 0) or taken by staff; `note` says why and by whom."""
+
     points: int
     note: str
 

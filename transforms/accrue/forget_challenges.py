@@ -15,7 +15,7 @@ from transforms.accrue.standing import name_in
 def forget(challenges: dict[str, Progress], plan: Plan, to: int) -> dict[str, Progress]:
     """With prizes that no return from `to` on concerns won for good, without the periods that
     ended before these, and without challenges that no version has from then on."""
-    since, known = to - plan.returns_ms, plan.challenges_from(to)
+    since, known = to - plan.remember_ms, plan.challenges_from(to)
     kept = {}
     for key, one in challenges.items():
         if one.run is None:

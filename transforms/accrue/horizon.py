@@ -65,6 +65,10 @@ def forget(account: Account, plan: Plan, to: int) -> None:
         for name, receipt_id in account.other_names.items()
         if receipt_id in account.receipts
     }
+    if account.early_names:
+        account.early_names = {
+            name: early for name, early in account.early_names.items() if early.at >= since
+        }
     account.parked = [one for one in account.parked if one.at >= since]
     account.taken = {part: at for part, at in account.taken.items() if at >= since}
     account.redemptions = {

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from transforms.accrue.book import Book
 from transforms.accrue.facts import ReturnedLine
+from transforms.accrue.receipt_names import called
 from transforms.accrue.state import BasketLine, Receipt
 
 Back = dict[str, dict[str, int]]
@@ -23,7 +24,7 @@ def open_receipts(book: Book, receipt_id: str | None) -> list[tuple[str, Receipt
     account = book.account
     since = book.at - book.plan.returns_ms
     if receipt_id is not None:
-        name = account.other_names.get(receipt_id, receipt_id)
+        name = called(account, receipt_id)
         receipt = account.receipts.get(name)
         return [] if receipt is None or receipt.at < since else [(name, receipt)]
     found = [(name, one) for name, one in account.receipts.items() if one.at >= since]

@@ -6,16 +6,17 @@ what is paid for ends with a calendar day in the programme's time zone, the same
 and no payment that fails in it prolongs them.
 """
 
-from datetime import timedelta
 from typing import Final
 
 from schemas.membership import PaidPlan
 from transforms.accrue.book import Book
 from transforms.accrue.facts import Subscribed
-from transforms.accrue.local_time import expires_at, local_date, midnight
+from transforms.accrue.local_time import days_later, expires_at
 from transforms.accrue.privileges import PaidMembership
 
 DUE: Final = "membership:due"
+MONTHS_MAX: Final = 1_800
+"""Paid for at most, so that no date lies beyond the calendar."""
 
 
 def plan_now(book: Book) -> str:
@@ -32,10 +33,12 @@ def subscribe(book: Book, fact: Subscribed) -> None:
         if fact.step in ("started", "renewed"):
             _begin(book, fact, trial=fact.trial and fact.step == "started")
         return
-    if fact.step == "started":
+    if fact.step == "started" and fact.trial:
+        _try(book, member, fact.plan)
+    elif fact.step == "started":
         if member.plan != fact.plan:
             _pay(book, member, fact.plan, book.at)
-        elif member.status != "active" and not fact.trial:
+        elif member.status != "active":
             _pay(book, member, fact.plan, member.until - 1)
     elif fact.step == "renewed":
         _pay(book, member, fact.plan, member.until - 1)
@@ -81,9 +84,16 @@ def _begin(book: Book, fact: Subscribed, trial: bool) -> None:
         plan=fact.plan, status="trial", since=book.at, until=book.at
     )
     if trial:
-        _run_until(book, member, _days_later(book, book.at, terms.trial_days))
+        _run_until(book, member, _after_day(book, book.at, terms.trial_days))
     else:
         _pay(book, member, fact.plan, book.at)
+
+
+def _try(book: Book, member: PaidMembership, plan: str) -> None:
+    """Try another plan than the one tried; while one is paid for there is nothing to try."""
+    if member.plan != plan and not member.months:
+        member.plan, member.status = plan, "trial"
+        _run_until(book, member, _after_day(book, book.at, terms_of(book, plan).trial_days))
 
 
 def _pay(book: Book, member: PaidMembership, plan: str, paid_from: int) -> None:
@@ -92,7 +102,7 @@ def _pay(book: Book, member: PaidMembership, plan: str, paid_from: int) -> None:
     terms = terms_of(book, plan)
     if not member.months or member.plan != plan:
         member.plan, member.paid_from, member.months = plan, paid_from, 0
-    member.months += terms.months
+    member.months = min(member.months + terms.months, MONTHS_MAX)
     member.status = "active"
     zone = book.terms.zone
     _run_until(book, member, expires_at(member.paid_from, member.months, "none", zone))
@@ -103,14 +113,13 @@ def _run_until(book: Book, member: PaidMembership, until: int) -> None:
     member.until = until
     if until <= book.at:
         member.status = "grace"
-    member.ends_at = _days_later(book, until - 1, grace)
+    member.ends_at = _after_day(book, until - 1, grace)
     _note(book, member)
 
 
-def _days_later(book: Book, at: int, days: int) -> int:
+def _after_day(book: Book, at: int, days: int) -> int:
     """The first instant after the day that is so many days later."""
-    zone = book.terms.zone
-    return midnight(local_date(at, zone) + timedelta(days=days + 1), zone)
+    return days_later(at, days + 1, book.terms.zone)
 
 
 def _note(book: Book, member: PaidMembership) -> None:

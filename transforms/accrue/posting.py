@@ -12,9 +12,10 @@ from schemas.flow import Output
 from schemas.ledger import Correction
 from schemas.payloads import Correct
 from transforms.accrue import report
-from transforms.accrue.book import Book, TierMove
+from transforms.accrue.book import Book, TierMove, lot_id
 from transforms.accrue.facts import (
     COMMANDS,
+    Acted,
     AnyFact,
     Corrected,
     Purchased,
@@ -25,10 +26,10 @@ from transforms.accrue.find_difference import difference
 from transforms.accrue.fold import enter, place
 from transforms.accrue.horizon import advance_base
 from transforms.accrue.programmes import Plan
-from transforms.accrue.read_fact import READERS
+from transforms.accrue.read_fact import ACTED, READERS
 from transforms.accrue.reading import Reading
 from transforms.accrue.rebook import insert_place, rebook, renumber
-from transforms.accrue.state import AccrueState
+from transforms.accrue.state import AccrueState, OpenLot
 from transforms.accrue.timers import fire, next_due
 
 
@@ -70,7 +71,9 @@ class Posting:
                 while fact.basket in state.baskets:
                     fact.again += 1
                 state.baskets[fact.basket] = basket
-            if isinstance(fact, Returned) and self._restore():
+            if isinstance(fact, Returned | Acted) and self._restore():
+                continue
+            if isinstance(fact, Acted) and late and self._action_lot() is not None:
                 continue
             if isinstance(fact, Purchased) or not self._is_known(fact):
                 self.insert(fact)
@@ -80,8 +83,8 @@ class Posting:
 
         Commands stay, since what was answered was answered. A purchase beyond the horizon is
         taken back like a return of all of it, today; so is one that was in an account which was
-        merged into this one, once it is here. Purchases too old to be returned, and returns beyond
-        the horizon, are left to staff.
+        merged into this one, once it is here, and so are the points of an action. Purchases too
+        old to be returned, and returns beyond the horizon, are left to staff.
         """
         state = self.state
         self._move_base()
@@ -106,6 +109,9 @@ class Posting:
                 if receipt.at >= since and not receipt.withdrawn:
                     self.insert(self._withdrawal(name))
                 return
+        if self._action_lot() is not None:
+            self.insert(self._withdrawal(None))
+            return
         waits = any((one.source, one.event_id) == self.event.key for one in state.current.parked)
         if waits or state.current.joining:
             self.insert(self._withdrawal(None))
@@ -173,6 +179,13 @@ class Posting:
         if len(left) < len(facts):
             self._rebook(left)
         return len(left) < len(facts)
+
+    def _action_lot(self) -> OpenLot | None:
+        """What an action brought before the horizon, if it wasn't taken back."""
+        if self.event.type not in ACTED:
+            return None
+        lot = self.state.current.lots.get(lot_id(self.state.member_id, self.cause))
+        return lot if lot is not None and lot.points else None
 
     def _is_posted(self, late: bool) -> bool:
         """Whether the purchase is here, perhaps taken back. What is late was late before."""

@@ -30,6 +30,8 @@ from transforms.accrue.conditions import MemberTest, member_test
 
 EVERY_RULE: Final = -1
 """The mask of a line that counts for every rule (all bits set); 0: for none."""
+POINTS_MAX: Final = 10**12
+"""Of one rule and receipt, so that sums stay exact wherever they are kept."""
 ALL: Final = -1
 """The room under caps that all rules share."""
 
@@ -182,6 +184,7 @@ def rate(
             earned.append(0)
             continue
         points = rule.points(amount, units, tier, earned)
+        points = min(points, POINTS_MAX)
         if room is not None:
             left = room.get(place, points)
             if ALL in room:

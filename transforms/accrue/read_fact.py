@@ -196,3 +196,5 @@ ACTIONS: Final = frozenset(
     ("activity_completed", "app_opened", "reward_viewed", "store_visited", "subscribed")
 )
 """Those that concern them only where a programme rewards them."""
+ACTED: Final = ACTIONS | {"enrolled", "profile_updated", "benefit_used"}
+"""All that may be rewarded as an action."""

@@ -25,6 +25,7 @@ from transforms.accrue.state import Basket, BasketLine
 
 
 def read_sale(read: Reading) -> Read:
+    """A purchase if it earns here, the offers that it uses, and the holds that it captures."""
     sale = read.event.payload
     assert isinstance(sale, Sale)
     facts: list[AnyFact] = []
@@ -53,6 +54,7 @@ def read_sale(read: Reading) -> Read:
 
 
 def read_order(read: Reading) -> Read:
+    """A purchase, if this event of the order earns here; else the offers that it uses."""
     order, plan = read.event.payload, read.plan
     assert isinstance(order, Order)
     foreign = order.currency is not None and order.currency != plan.currency

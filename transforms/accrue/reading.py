@@ -49,6 +49,7 @@ class Reading(NamedTuple):
 def occasion_of(
     event: Event, fulfilment: str = "", tenders: dict[str, int] | None = None
 ) -> Occasion:
+    """Where, how and when an event happened. `tenders`: amounts by method, minor units."""
     context = event.context
     return Occasion(
         at=event.occurred_at,

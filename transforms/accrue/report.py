@@ -34,8 +34,7 @@ def rows(state: AccrueState, book: Book, was: Account | None = None) -> list[Out
     for answer in book.answers:
         written += _answer(state, book, answer)
     if book.changed:
-        terms = book.plan.terms_at(book.posted_at)
-        written += privileges(state, terms, book.changed, was)
+        written += privileges(state, book.changed, was)
     return written
 
 

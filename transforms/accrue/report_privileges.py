@@ -17,7 +17,6 @@ from schemas.privileges import (
     OfferGrant,
     Unlocked,
 )
-from transforms.accrue.prepared import Prepared
 from transforms.accrue.privileges import Access, BenefitUse, GrantedOffer, PaidMembership, Progress
 from transforms.accrue.standing import name_in, progress
 from transforms.accrue.state import Account, AccrueState
@@ -32,7 +31,7 @@ def memberships(account: Account) -> dict[str, PaidMembership]:
     return account.ended if one is None else {**account.ended, str(one.since): one}
 
 
-def _offer(state: AccrueState, terms: Prepared, key: str, one: GrantedOffer, gone: bool) -> Row:
+def _offer(state: AccrueState, key: str, one: GrantedOffer, gone: bool) -> Row:
     return OfferGrant(
         grant_id=key,
         member_id=state.member_id,
@@ -49,7 +48,7 @@ def _offer(state: AccrueState, terms: Prepared, key: str, one: GrantedOffer, gon
     )
 
 
-def _challenge(state: AccrueState, terms: Prepared, key: str, one: Progress, gone: bool) -> Row:
+def _challenge(state: AccrueState, key: str, one: Progress, gone: bool) -> Row:
     return ChallengeProgress(
         member_id=state.member_id,
         challenge=name_in(key),
@@ -63,9 +62,7 @@ def _challenge(state: AccrueState, terms: Prepared, key: str, one: Progress, gon
     )
 
 
-def _membership(
-    state: AccrueState, terms: Prepared, key: str, one: PaidMembership, gone: bool
-) -> MembershipPeriod:
+def _membership(state: AccrueState, key: str, one: PaidMembership, gone: bool) -> MembershipPeriod:
     return MembershipPeriod(
         member_id=state.member_id,
         plan=one.plan,
@@ -78,7 +75,7 @@ def _membership(
     )
 
 
-def _use(state: AccrueState, terms: Prepared, key: str, one: BenefitUse, gone: bool) -> Row:
+def _use(state: AccrueState, key: str, one: BenefitUse, gone: bool) -> Row:
     source, _, event_id = key.partition("/")
     return BenefitUsage(
         member_id=state.member_id,
@@ -93,7 +90,7 @@ def _use(state: AccrueState, terms: Prepared, key: str, one: BenefitUse, gone: b
     )
 
 
-def _access(state: AccrueState, terms: Prepared, key: str, one: Access, gone: bool) -> Unlocked:
+def _access(state: AccrueState, key: str, one: Access, gone: bool) -> Unlocked:
     return Unlocked(
         member_id=state.member_id,
         access=key,
@@ -125,29 +122,27 @@ def differing(was: Account, becomes: Account) -> list[Changed]:
     return changed
 
 
-def privileges(
-    state: AccrueState, terms: Prepared, changed: Iterable[Changed], was: Account | None
-) -> list[Row]:
+def privileges(state: AccrueState, changed: Iterable[Changed], was: Account | None) -> list[Row]:
     """A row for each part that changed. `was`: where to look for what a rebooking undid."""
     rows = []
     for part, key in changed:
         held, row = PARTS[part]
         one = held(state.current).get(key)
         if one is not None:
-            rows.append(row(state, terms, key, one, False))
+            rows.append(row(state, key, one, False))
         elif was is not None and (one := held(was).get(key)) is not None:
-            rows.append(row(state, terms, key, one, True))
+            rows.append(row(state, key, one, True))
     return rows
 
 
-def transferred(state: AccrueState, terms: Prepared, account: Account, at: int) -> list[Row]:
+def transferred(state: AccrueState, account: Account, at: int) -> list[Row]:
     """What the survivor of a merge has from now on. The rows of offers go with them."""
     rows: list[Row] = []
     member = account.membership
     if member is not None and member.status != "ended":
-        row = _membership(state, terms, str(member.since), member, False)
+        row = _membership(state, str(member.since), member, False)
         rows.append(replace(row, status="transferred"))
     for name, access in account.access.items():
         if access.ended_at is None:
-            rows.append(replace(_access(state, terms, name, access, False), until=at))
+            rows.append(replace(_access(state, name, access, False), until=at))
     return rows

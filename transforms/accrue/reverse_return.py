@@ -11,13 +11,15 @@ from itertools import zip_longest
 from typing import Final
 
 from transforms.accrue import challenges, tiers
-from transforms.accrue.book import Book
+from transforms.accrue.book import Book, lot_id
 from transforms.accrue.facts import Returned, ReturnedLine
 from transforms.accrue.match_return import Back, match, open_receipts
 from transforms.accrue.rate import basis_of, rate, share
 from transforms.accrue.state import BasketLine, Parked, Receipt
 from transforms.accrue.take_from_lot import take_from_lot
 
+WITHDRAWN: Final = "withdrawn"
+"""What an action gave that is somebody else's after all."""
 EDITED: Final = "edited"
 """A rule that the receipt's version no longer has: what is kept doesn't earn it any more."""
 
@@ -59,6 +61,11 @@ def _withdraw(book: Book, fact: Returned) -> None:
         if receipt.cause == fact.basket:
             withdraw_receipt(book, name)
             return
+    action = lot_id(book.member_id, fact.basket or "")
+    if action in account.lots:
+        points = account.lots[action].points
+        take_from_lot(book, action, [(WITHDRAWN, None, points)], forgiving=False)
+        return
     if fact.basket is not None and account.joining:
         account.parked.append(
             Parked(

@@ -28,6 +28,8 @@ class BasketLine(
     kw_only=True,
     rename={"line_id": "l", "sku": "s", "quantity": "q", "amount": "a", "rules": "r"},
 ):
+    """A line that was bought; `amount` in minor units."""
+
     line_id: str
     sku: str
     quantity: int = 1
@@ -126,6 +128,13 @@ class Receipt(
         return self.basket.partition("\x1e")[0]
 
 
+class EarlyName(Bit, kw_only=True, rename={"of": "o", "at": "t"}):
+    """Another name of an order that isn't known yet."""
+
+    of: str
+    at: int
+
+
 class Parked(Bit, kw_only=True):
     """A line of a return whose purchase isn't known yet."""
 
@@ -174,6 +183,8 @@ class Account(Bit, kw_only=True):
     receipts: dict[str, Receipt] = {}
     other_names: dict[str, str] = {}
     """Receipt by another name of the same purchase (order and sale)."""
+    early_names: dict[str, EarlyName] = {}
+    """Names of orders that are still to come."""
     parked: list[Parked] = []
     redemptions: dict[str, Answered] = {}
     tier: str = ""

@@ -11,13 +11,14 @@ end) and what was asked about its holds happens when it would have.
 
 from collections.abc import Iterable
 
-from transforms.accrue import join_tiers
+from transforms.accrue import join_tiers, receipt_names
 from transforms.accrue.answer_waiting import answer_waiting, settle_asked, settle_waiting
 from transforms.accrue.book import Book
 from transforms.accrue.closed_account import moves
 from transforms.accrue.facts import Joining, ReturnedLine, TakenOver
 from transforms.accrue.join_privileges import join_privileges
 from transforms.accrue.lots import NEVER, settle_debt
+from transforms.accrue.receipt_names import called
 from transforms.accrue.redeem import is_known
 from transforms.accrue.reverse_return import match_parked, withdraw_receipt
 from transforms.accrue.state import Account, Parked, Receipt, decode_account
@@ -133,6 +134,7 @@ def _join_receipts(book: Book, came: Account) -> None:
         _join_receipt(book, receipt_id, receipt, names.get(receipt_id, []))
         for receipt_id, receipt in came.receipts.items()
     ]
+    receipt_names.join(book, came)
     for receipt_id, receipt in list(account.receipts.items()):
         # One that was earned here is here by right: withdrawals are of what came, or comes.
         if receipt.lot and receipt.cause in withdrawals:
@@ -151,12 +153,14 @@ def _match_parked(book: Book, receipts: Iterable[str]) -> None:
     cause = book.source, book.event_id, book.occurred_at
     since = at - book.plan.returns_ms
     found = [(one.at, name) for name in receipts if (one := account.receipts.get(name))]
+    book.through = book.cause
     for bought_at, name in sorted(found, reverse=True):
         if not account.parked:
             break
         if bought_at >= since and not account.receipts[name].withdrawn:
             match_parked(book, name, *sorted(_names(account, name)))
             book.on_behalf_of(at, *cause, late)
+    book.through = ""
 
 
 def _names(account: Account, receipt_id: str) -> set[str]:
@@ -171,11 +175,13 @@ def _join_receipt(book: Book, receipt_id: str, receipt: Receipt, others: list[st
     name from then on."""
     account = book.account
     for name in (receipt_id, *others):
-        known_as = account.other_names.get(name, name)
+        known_as = called(account, name)
         known = account.receipts.get(known_as)
         if known is None or known.withdrawn:
             continue
-        if abs(known.at - receipt.at) > book.plan.returns_ms:
+        if min(known.at, receipt.at) < book.at - book.plan.remember_ms:
+            continue
+        if abs(known.at - receipt.at) > book.plan.remember_ms:
             continue
         second, second_id = (receipt, receipt_id) if known.at <= receipt.at else (known, known_as)
         kept, kept_id = (known, known_as) if second is receipt else (receipt, receipt_id)
@@ -189,8 +195,8 @@ def _join_receipt(book: Book, receipt_id: str, receipt: Receipt, others: list[st
         withdraw_receipt(book, second_id)
         del account.receipts[second_id]
         account.receipts[kept_id] = kept
-        called = {receipt_id, known_as, *others, *_names(account, known_as)}
-        account.other_names |= dict.fromkeys(called, kept_id)
+        names = {receipt_id, known_as, *others, *_names(account, known_as)}
+        account.other_names |= dict.fromkeys(names, kept_id)
         account.other_names.pop(kept_id)
         account.parked += [
             Parked(

@@ -28,7 +28,7 @@ from schemas.member_view import (
 )
 from schemas.membership import Entitlement
 from transforms.accrue import tiers
-from transforms.accrue.local_time import DAY_MS, period_of
+from transforms.accrue.entitlements import WHOLE_MEMBERSHIP, counting, uses_since
 from transforms.accrue.prepared import Prepared
 from transforms.accrue.standing import standings
 from transforms.accrue.state import Account
@@ -154,24 +154,14 @@ def _entitlement(account: Account, said: Entitlement, terms: Prepared, at: int) 
     rolling, when the oldest use is long enough ago."""
     if said.limit is None:
         return EntitlementState(entitlement=said.entitlement, left=None, renews_at=None)
-    assert account.membership is not None
-    since, renews_at = account.membership.since, None
-    length = (said.per_days or 0) * DAY_MS
-    if said.per is not None:
-        since, renews_at = period_of(at, said.per, terms.zone)
-    elif length:
-        since = at - length + 1
-    used = [
-        one.at
-        for one in account.uses.values()
-        if one.benefit == said.entitlement and one.code == "ok" and one.at >= since
-    ]
-    if used and length and said.per is None:
-        renews_at = min(used) + length
+    start, _ = counting(account, said, at, terms.zone)
+    used = uses_since(account, said, start)
+    first = min((one.at for one in used), default=None)
+    until = None if first is None else counting(account, said, first, terms.zone)[1]
     return EntitlementState(
         entitlement=said.entitlement,
         left=max(0, said.limit - len(used)),
-        renews_at=renews_at if used else None,
+        renews_at=None if until == WHOLE_MEMBERSHIP else until,
     )
 
 
