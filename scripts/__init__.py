@@ -2,5 +2,6 @@
 
 Read in this order: `cli` (the commands), `commands` (their options and what they print), then the
 module or package of the command that interests you: `run`, `generate`, `import_completejourney`,
-`fit_churn`, `sort_files`, `report`, `audit`, `explain`, `simulate`, `bench`, `unlink`.
+`fit_churn`, `sort_files`, `report`, `audit` (by SQL, and by hand in `plain_fold`), `explain`,
+`statement`, `quote`, `simulate`, `bench`, `unlink`.
 """

@@ -288,9 +288,10 @@ class LivelyAccount:
         if isinstance(payload, Return):
             self.bring_back(event, payload.transaction_id, list(payload.lines))
             return
-        if self.rules.expiry.reinstate_days:
-            self.reinstate()
-        self.be_active("purchase")
+        if any(one.amount for one in payload.lines if one.category != "GIFT CARDS"):
+            if self.rules.expiry.reinstate_days:
+                self.reinstate()
+            self.be_active("purchase")
         name = payload.transaction_id if isinstance(payload, Sale) else payload.order_id
         at = event.occurred_at
         lot = PointLot(

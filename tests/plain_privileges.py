@@ -261,7 +261,7 @@ class PlainMember:
             elif one.status in ("trial", "grace"):
                 self._pay(said.plan, one.last)
         elif event.type == "membership_renewed":
-            self._pay(said.plan, one.last)
+            self._pay(said.plan, one.last if said.plan == one.plan else day)
         elif said.plan == one.plan and event.type == "membership_payment_failed":
             one.status = "grace"
         elif said.plan == one.plan:

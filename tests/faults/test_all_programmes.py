@@ -15,7 +15,7 @@ from run_once import CONFIG
 
 MEMBERS = 3
 SEED = int(os.environ.get("KIZUNA_TEST_SEED", "20250301"))
-SHARES = (0.2, 0.5, 0.8)
+SHARES = (0.1, 0.35, 0.6)
 """Of the input: where a worker is killed, at the least."""
 SMALL = {"epoch_ms": 100, "batch_bytes": 4_096}
 """So that there are many epochs in which to die."""

@@ -147,15 +147,15 @@ def handed_back(broker, prefix, output):
     """The commands that the run gave itself, as known when they came back to it."""
     given = commands_given(output)
     came = {
-        one["event_id"]: round(one["received_at"].timestamp() * 1000)
+        one["event_id"]: {
+            name: round(one[name].timestamp() * 1000) for name in ("occurred_at", "received_at")
+        }
         for one in read_archive(output / "archive")
         if one["source"] == "command" and one["event_id"] in given
     }
     topic = prefix + "commands"
     said = [one.said for one in read_topics(broker, [topic])[topic]]
-    return [
-        one | {"received_at": came[one["event_id"]]} for one in said if one["event_id"] in given
-    ]
+    return [one | came[one["event_id"]] for one in said if one["event_id"] in given]
 
 
 def test_live_is_the_run_over_files(shop, broker, tmp_path):

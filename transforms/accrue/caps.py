@@ -5,15 +5,11 @@ of it. Promises: what a return gives back makes no room for others, so that an e
 changes what a later purchase earns.
 """
 
-from typing import Final
-
 from schemas.earn_rules import Cap
 from transforms.accrue.book import Book
-from transforms.accrue.local_time import period_of
+from transforms.accrue.local_time import NEVER, period_of
 from transforms.accrue.privileges import Used
 from transforms.accrue.rate import ALL
-
-EVER: Final = 1 << 62
 
 
 def room(book: Book) -> dict[int, int] | None:
@@ -66,7 +62,7 @@ def _note(book: Book, cap: Cap, key: str, points: int) -> None:
         return
     used = book.account.used.get(key)
     if used is None or book.at >= used.until:
-        until = EVER if cap.per == "ever" else period_of(book.at, cap.per, book.terms.zone)[1]
+        until = NEVER if cap.per == "ever" else period_of(book.at, cap.per, book.terms.zone)[1]
         used = book.account.used[key] = Used(until=until)
     used.points += points
     used.times += 1

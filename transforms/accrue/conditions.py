@@ -150,6 +150,8 @@ def _is_birthday(asked: Asked, whole_month: bool) -> bool:
     if not birthday:
         return False
     today = datetime.fromtimestamp(asked.at / 1000, asked.zone).date()
+    if today.year < asked.account.birthday_from:
+        return False
     return (
         int(birthday[:2]) == today.month if whole_month else on_day(birthday, today.year) == today
     )

@@ -13,9 +13,9 @@ from transforms.accrue.book import Book, lot_id, opening, posted_as
 from transforms.accrue.facts import Corrected, LotChange
 from transforms.accrue.find_difference import becomes_at, place_of
 from transforms.accrue.lots import (
-    NEVER,
     allocate,
     free_changes,
+    in_turn,
     open_lot,
     settle_debt,
     spend,
@@ -143,9 +143,5 @@ def _even_out(book: Book, fact: Corrected, excess: int) -> None:
         )
         open_lot(book, own, opened)
     if account.debt or account.unbacked:
-        for _, _, key in sorted(
-            (NEVER if lot.expires_at is None else lot.expires_at, lot.earned_at, key)
-            for key, lot in account.lots.items()
-            if lot.free and key not in account.pending
-        ):
+        for key in in_turn(account):
             settle_debt(book, key, account.lots[key])

@@ -51,11 +51,12 @@ def purchase(book: Book, fact: Purchased) -> None:
     if room is not None:
         receipt.room = room
         caps.use(book, earned)
-    expiry.bought(book)
+    spend = sum(compress(amounts, masks))
+    if spend:
+        expiry.bought(book)
     if any(earned):
         _post(book, lines, amounts, masks, earned)
-    account.purchases += any(masks)
-    spend = sum(compress(amounts, masks))
+    account.purchases += 1 if spend else 0
     tiers.count(book, terms.qualifying(earned), spend, 1 if spend else 0)
     if terms.challenges:
         challenges.bought(book, receipt, used)
@@ -65,9 +66,8 @@ def purchase(book: Book, fact: Purchased) -> None:
 
 def learn_name(book: Book, fact: Named) -> None:
     """Remember what else an order is called, so that a return may name either."""
-    account = book.account
     receipt_names.learn(book, fact.transaction_id, fact.order_id)
-    _match(book, receipt_names.called(account, fact.order_id))
+    _match(book, receipt_names.called(book, fact.order_id))
 
 
 def _match(book: Book, receipt_id: str, *names: str | None) -> None:
@@ -94,6 +94,8 @@ def fitting(book: Book, tier: str, used: frozenset[str] = frozenset()) -> int:
 def act(book: Book, fact: Acted) -> None:
     """Post what an action earns: available at once, for nothing of it can be returned."""
     account, terms = book.account, book.terms
+    if book.posting == "late":
+        book.cause += f"\x1e{book.at}"  # it may have been here before, and have been taken back
     tier = account.tier or terms.levels[0]
     fits = [bool(rule.action) and fact.rules >> place & 1 for place, rule in enumerate(terms.rules)]
     basis = Basis([int(fit) for fit in fits], [fact.quantity if fit else 0 for fit in fits])
@@ -102,7 +104,7 @@ def act(book: Book, fact: Acted) -> None:
     if room is not None:
         caps.use(book, earned)
     expiry.acted(book)
-    lot, total, first = action_lot(book), sum(earned), ""
+    lot, total, first = lot_id(book.member_id, book.cause), sum(earned), ""
     for rule, points in zip(terms.rules, earned, strict=True):
         if points:
             first = first or opening(rule.kind, rule.name, None)
@@ -122,25 +124,19 @@ def act(book: Book, fact: Acted) -> None:
         challenges.acted(book, fact)
 
 
-def action_lot(book: Book) -> str:
-    """The lot of an action. One that is late may have been here before and been taken back."""
-    late = f"\x1e{book.at}" if book.posting == "late" else ""
-    return lot_id(book.member_id, book.cause + late)
-
-
 def _known(book: Book, fact: Purchased) -> str | None:
     """The receipt of another event of the same purchase, if one earned already; learn the
     purchase's other name then."""
     account = book.account
     names = [fact.receipt_id] if fact.other_id is None else [fact.receipt_id, fact.other_id]
     for name in names:
-        receipt_id = receipt_names.called(account, name)
+        receipt_id = receipt_names.called(book, name)
         receipt = account.receipts.get(receipt_id)
         if receipt is None or receipt.withdrawn:
             continue
         if fact.at - receipt.at <= book.plan.remember_ms:
             for other in names:
-                if other not in account.receipts:
+                if other != receipt_id and not receipt_names.is_there(book, other):
                     account.other_names[other] = receipt_id
             return receipt_id
     return None

@@ -6,18 +6,15 @@ the first of these that applies: `no_membership`, `not_entitled`, `limit_reached
 that are ok count, each once, whichever events and however many tell of it.
 """
 
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from schemas.membership import Entitlement
 from transforms.accrue.book import Book
 from transforms.accrue.facts import BenefitUsed
-from transforms.accrue.local_time import DAY_MS, period_of
+from transforms.accrue.local_time import DAY_MS, NEVER, period_of
 from transforms.accrue.membership import plan_now, terms_of
 from transforms.accrue.privileges import BenefitUse
 from transforms.accrue.state import Account
-
-WHOLE_MEMBERSHIP: Final = 1 << 62
 
 
 def use(book: Book, fact: BenefitUsed) -> None:
@@ -45,7 +42,7 @@ def counting(account: Account, said: Entitlement, at: int, zone: ZoneInfo) -> tu
         return at - length + 1, at + length
     member = account.membership
     assert member is not None, "whoever is entitled has a membership"
-    return member.since, WHOLE_MEMBERSHIP
+    return member.since, NEVER
 
 
 def uses_since(account: Account, said: Entitlement, start: int) -> list[BenefitUse]:
@@ -67,7 +64,7 @@ def forget(account: Account, since: int) -> dict[str, BenefitUse]:
         if one.at >= since
         or (
             one.counts_until >= since
-            if one.counts_until < WHOLE_MEMBERSHIP
+            if one.counts_until < NEVER
             else whole_since is not None and one.at >= whole_since
         )
     }

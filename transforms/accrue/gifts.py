@@ -29,6 +29,8 @@ def learn(book: Book, fact: Profiled) -> None:
         tiers.enrolled(book)
         told.append("anniversary")
     if fact.birthday and fact.birthday != account.birthday:
+        if account.birthday:
+            account.birthday_from = local_date(book.at, book.plan.zone).year + 1
         account.birthday = fact.birthday
         told.append("birthday")
     if book.plan.gift_days:

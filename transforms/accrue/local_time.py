@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
+NEVER = 1 << 62
+"""Later than any instant."""
 
 
 def local_date(at: int, zone: ZoneInfo) -> date:

@@ -11,9 +11,9 @@ backs accepted redemptions first. So, always:
 from typing import Final
 
 from transforms.accrue.book import Book
+from transforms.accrue.local_time import NEVER
 from transforms.accrue.state import Account, OpenLot
 
-NEVER: Final = 1 << 62
 UNBACKED: Final = ""
 """The part of an allocation that no lot stands behind."""
 
@@ -67,15 +67,20 @@ def settle_debt(book: Book, lot_id: str, lot: OpenLot) -> None:
             free_changes(account, lot, -backed)
 
 
-def allocate(account: Account, points: int) -> tuple[list[tuple[str, int]], int]:
-    """Which free points to use for `points`, and how many are missing. Changes nothing."""
+def in_turn(account: Account) -> list[str]:
+    """Lots with free points, in the order in which they are used."""
     order = sorted(
         (NEVER if lot.expires_at is None else lot.expires_at, lot.earned_at, lot_id)
         for lot_id, lot in account.lots.items()
         if lot.remaining > lot.held and lot_id not in account.pending
     )
+    return [lot_id for _, _, lot_id in order]
+
+
+def allocate(account: Account, points: int) -> tuple[list[tuple[str, int]], int]:
+    """Which free points to use for `points`, and how many are missing. Changes nothing."""
     parts: list[tuple[str, int]] = []
-    for _, _, lot_id in order:
+    for lot_id in in_turn(account):
         if not points:
             break
         part = min(points, account.lots[lot_id].free)

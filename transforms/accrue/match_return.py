@@ -24,7 +24,7 @@ def open_receipts(book: Book, receipt_id: str | None) -> list[tuple[str, Receipt
     account = book.account
     since = book.at - book.plan.returns_ms
     if receipt_id is not None:
-        name = called(account, receipt_id)
+        name = called(book, receipt_id)
         receipt = account.receipts.get(name)
         return [] if receipt is None or receipt.at < since else [(name, receipt)]
     found = [(name, one) for name, one in account.receipts.items() if one.at >= since]

@@ -41,7 +41,7 @@ def subscribe(book: Book, fact: Subscribed) -> None:
         elif member.status != "active":
             _pay(book, member, fact.plan, member.until - 1)
     elif fact.step == "renewed":
-        _pay(book, member, fact.plan, member.until - 1)
+        _pay(book, member, fact.plan, member.until - 1 if member.plan == fact.plan else book.at)
     elif member.plan != fact.plan:
         return
     elif fact.step == "payment_failed":

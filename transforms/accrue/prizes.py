@@ -13,7 +13,7 @@ from transforms.accrue.book import Book, lot_id, opening
 from transforms.accrue.lots import open_lot
 from transforms.accrue.privileges import Access
 from transforms.accrue.state import OpenLot
-from transforms.accrue.take_from_lot import take_from_lot
+from transforms.accrue.take_from_lot import is_forgiven, take_from_lot
 
 
 def award(book: Book, name: str, prize: Prize, pending: bool, number: int = 0) -> None:
@@ -33,13 +33,16 @@ def take_back(
 ) -> bool:
     """Take back what an award for `cause` gave, on behalf of the book's: the points, wherever they
     are by now; the offer; the access, unless something else unlocked it too. `owner`: who was
-    given it, if that account was merged into the book's. False: its offer was used, so it stands.
+    given it, if that account was merged into the book's. False: its offer was used, or the policy
+    for negative balances forgives some of its points, so it stands.
     """
     key, owner = _key(cause, name, number), owner or book.member_id
     if prize.offer is not None and offers.is_used(book, key, prize.offer, owner):
         return False
     lot = lot_id(owner, key)
     known = book.account.lots.get(lot)
+    if known is not None and is_forgiven(book, lot, known.points):
+        return False
     if known is not None:
         take_from_lot(book, lot, [(name, None, known.points)], forgiving=True)
     if prize.offer is not None:

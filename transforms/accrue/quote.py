@@ -26,6 +26,7 @@ from transforms.accrue.conditions import Occasion
 from transforms.accrue.discounts import Priced, taken_off
 from transforms.accrue.facts import Purchased
 from transforms.accrue.fold import enter
+from transforms.accrue.local_time import NEVER
 from transforms.accrue.prepared import Prepared
 from transforms.accrue.programmes import Plan
 from transforms.accrue.read_fact import READERS
@@ -35,7 +36,6 @@ from transforms.accrue.timers import fire
 from transforms.accrue.view import rewards_of
 
 PURCHASES: Final = frozenset(("sale", "order_placed", "order_collected", "order_delivered"))
-_NEVER: Final = 1 << 62
 
 
 class CantQuote(ValueError):
@@ -181,7 +181,7 @@ def _savings(state: AccrueState, plan: Plan, event: Event, was: Account) -> list
     plain: int | None = None
     savings: list[Saving] = []
     waiting = [one for one in _open(was).values() if one.offer_id not in payload.offers]
-    waiting.sort(key=lambda one: (one.expires_at or _NEVER, one.offer_id))
+    waiting.sort(key=lambda one: (one.expires_at or NEVER, one.offer_id))
     for offer in waiting[:OFFERS_MAX]:
         off = _off(plan, event, offer.offer_id)
         lines = tuple(

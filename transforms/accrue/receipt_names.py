@@ -9,9 +9,12 @@ from transforms.accrue.book import Book
 from transforms.accrue.state import Account, EarlyName
 
 
-def called(account: Account, name: str) -> str:
-    """The receipt of that name, its own or another."""
-    return name if name in account.receipts else account.other_names.get(name, name)
+def called(book: Book, name: str) -> str:
+    """The receipt of that name, its own or another; none that may be forgotten by now."""
+    if is_there(book, name):
+        return name
+    other = book.account.other_names.get(name, name)
+    return other if is_there(book, other) else name
 
 
 def begin(book: Book, receipt_id: str, other_id: str | None) -> None:
@@ -31,12 +34,17 @@ def begin(book: Book, receipt_id: str, other_id: str | None) -> None:
 def learn(book: Book, name: str, receipt_id: str) -> None:
     """A receipt, whether it is there or still to come, is called so, too."""
     account = book.account
-    meant = called(account, receipt_id)
-    if meant in account.receipts:
-        if name not in account.receipts:
-            account.other_names.setdefault(name, meant)
-    else:
+    meant = called(book, receipt_id)
+    if not is_there(book, meant):
         account.early_names[name] = EarlyName(of=receipt_id, at=book.at)
+    elif not is_there(book, called(book, name)):
+        account.other_names[name] = meant
+
+
+def is_there(book: Book, receipt_id: str) -> bool:
+    """Whether there is a receipt of that very name, not so old that it may be forgotten."""
+    receipt = book.account.receipts.get(receipt_id)
+    return receipt is not None and receipt.at >= book.at - book.plan.remember_ms
 
 
 def join(book: Book, came: Account) -> None:

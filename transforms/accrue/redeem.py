@@ -62,7 +62,8 @@ def redeem(book: Book, fact: RedeemAsked) -> None:
 
 def _judge(book: Book, fact: RedeemAsked, known: Answered | None) -> RedemptionCode:
     if known is not None:
-        same = known.points == fact.points and known.reward_id == fact.reward_id
+        of_reward = fact.reward_id is not None  # whose price may have changed since
+        same = known.reward_id == fact.reward_id and (of_reward or known.points == fact.points)
         return "exists" if same else "exists_with_different_points"
     terms, account = book.terms, book.account
     if fact.reward_id is None:
@@ -159,6 +160,7 @@ def adjust(book: Book, fact: Adjusted) -> None:
         parts, missing = lots.allocate(account, -fact.points)
         for lot, points in parts:
             lots.spend(book, lot, points)
+            account.lots[lot].points -= points
             book.post("adjust", "available", "issued", points, lot, "adjust", note=fact.note)
         if missing:
             account.debt += missing
@@ -168,7 +170,7 @@ def adjust(book: Book, fact: Adjusted) -> None:
 def is_known(book: Book, redemption_id: str, at: int) -> bool:
     """Whether there is a redemption of that id, not so old that its id may be used again."""
     redemption = book.account.redemptions.get(redemption_id)
-    return redemption is not None and at - redemption.requested_at <= book.plan.returns_ms
+    return redemption is not None and at - redemption.requested_at <= book.plan.remember_ms
 
 
 def _known(book: Book, redemption_id: str) -> Answered | None:

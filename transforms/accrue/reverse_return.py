@@ -129,6 +129,9 @@ def _reverse(book: Book, receipt: Receipt, parts: dict[str, int]) -> None:
     ]
     reversals: list[tuple[str, str | None, int]] = []
     returned = [line for line in lines if line.line_id in parts]
+    edited = dues[len(terms.rules) :]
+    if edited:
+        dues = [*dues[: len(terms.rules)], sum(edited)]
     for place, due in enumerate(dues):
         if due:
             weights = [parts[line.line_id] if line.rules >> place & 1 else 0 for line in returned]

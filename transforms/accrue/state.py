@@ -218,6 +218,8 @@ class Account(Bit, kw_only=True):
     enrolled_at: int = 0
     birthday: str = ""
     """Month-day."""
+    birthday_from: int = 0
+    """The year from which on conditions ask for it: the next one, if it was changed."""
     given: dict[str, int] = {}
     """The year in which each gift was given last."""
     purchases: int = 0

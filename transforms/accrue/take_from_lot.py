@@ -43,6 +43,15 @@ def take_from_lot(
     _post_from(book, lot, sources, reversals)
 
 
+def is_forgiven(book: Book, lot: str, points: int) -> bool:
+    """Whether the policy for negative balances lets some of a lot's points be kept."""
+    known = book.account.lots[lot]
+    rest = max(0, points - known.expired)
+    if lot in book.account.pending:
+        rest = max(0, rest - known.remaining)
+    return _allowed(book, rest) < rest
+
+
 def _allowed(book: Book, points: int) -> int:
     """How many available points a return may take, by the policy for negative balances."""
     policy = book.terms.negative_balance

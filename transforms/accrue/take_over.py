@@ -17,7 +17,7 @@ from transforms.accrue.book import Book
 from transforms.accrue.closed_account import moves
 from transforms.accrue.facts import Joining, ReturnedLine, TakenOver
 from transforms.accrue.join_privileges import join_privileges
-from transforms.accrue.lots import NEVER, settle_debt
+from transforms.accrue.lots import in_turn, settle_debt
 from transforms.accrue.receipt_names import called
 from transforms.accrue.redeem import is_known
 from transforms.accrue.reverse_return import match_parked, withdraw_receipt
@@ -51,11 +51,7 @@ def take_over(book: Book, fact: TakenOver) -> None:
         _join_requests(account, came)
         join_tiers.join(book, came)
         join_privileges(book, came)
-        for _, _, lot_id in sorted(
-            (NEVER if lot.expires_at is None else lot.expires_at, lot.earned_at, lot_id)
-            for lot_id, lot in account.lots.items()
-            if lot.free and lot_id not in account.pending
-        ):
+        for lot_id in in_turn(account):
             settle_debt(book, lot_id, account.lots[lot_id])
         _join_receipts(book, came)
         account.fired_at = max(account.fired_at, came.fired_at)
@@ -175,7 +171,7 @@ def _join_receipt(book: Book, receipt_id: str, receipt: Receipt, others: list[st
     name from then on."""
     account = book.account
     for name in (receipt_id, *others):
-        known_as = called(account, name)
+        known_as = called(book, name)
         known = account.receipts.get(known_as)
         if known is None or known.withdrawn:
             continue

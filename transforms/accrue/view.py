@@ -28,12 +28,12 @@ from schemas.member_view import (
 )
 from schemas.membership import Entitlement
 from transforms.accrue import tiers
-from transforms.accrue.entitlements import WHOLE_MEMBERSHIP, counting, uses_since
+from transforms.accrue.entitlements import counting, uses_since
+from transforms.accrue.local_time import NEVER
 from transforms.accrue.prepared import Prepared
 from transforms.accrue.standing import standings
 from transforms.accrue.state import Account
 
-_NEVER: Final = 1 << 62
 _QUALIFYING_MAX: Final = 999_999_999_999
 _SINCE_MAX: Final = 9_999_999_999_999
 _points = attrgetter("points")
@@ -121,12 +121,12 @@ def _unit(says: Challenge) -> str:
 
 def _offers(account: Account) -> tuple[OpenOffer, ...]:
     there = sorted(
-        (_NEVER if one.expires_at is None else one.expires_at, one.offer)
+        (NEVER if one.expires_at is None else one.expires_at, one.offer)
         for one in account.offers.values()
         if one.status == "open"
     )
     return tuple(
-        OpenOffer(offer_id=offer, expires_at=None if at == _NEVER else at)
+        OpenOffer(offer_id=offer, expires_at=None if at == NEVER else at)
         for at, offer in there[:OFFERS_MAX]
     )
 
@@ -161,7 +161,7 @@ def _entitlement(account: Account, said: Entitlement, terms: Prepared, at: int) 
     return EntitlementState(
         entitlement=said.entitlement,
         left=max(0, said.limit - len(used)),
-        renews_at=None if until == WHOLE_MEMBERSHIP else until,
+        renews_at=None if until == NEVER else until,
     )
 
 

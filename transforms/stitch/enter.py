@@ -17,7 +17,7 @@ from schemas.events import EVENT_TYPES, Event
 from schemas.flow import Climb, Message, Output, Send
 from schemas.identity import EventOwner, IdentityNotice
 from schemas.ladder import DAY_MS, Ladder
-from schemas.payloads import Merge, Order, Return, Sale
+from schemas.payloads import Merge, Order, Return, Sale, Transfer, Unlink
 from schemas.refusals import Quarantined, Reason
 from transforms.decode.erased import HUSK, is_husk
 from transforms.stitch.merges import Merged, merge
@@ -72,7 +72,10 @@ class Enter:
             # event can't be compared with what it was.
             husk = is_husk(event.identifiers)
             content = f"{HUSK if husk else ''}{content_hash(event)}"
-            if now - event.occurred_at > self._remember_ms:
+            settled = isinstance(
+                event.payload, Transfer | Unlink
+            )  # once done, it does nothing again
+            if now - event.occurred_at > self._remember_ms and not settled:
                 return () if husk else (self._refuse(event, "too_old_to_deduplicate", now),)
             if state.content:
                 if state.content == HUSK:
