@@ -16,7 +16,7 @@ from typing import Final
 
 from schemas.events import Event
 from schemas.flow import Attributed, Message, Output
-from schemas.payloads import Merge, Order, Redeem, Return, Sale, Settle, Transfer
+from schemas.payloads import Correct, Merge, Order, Redeem, Return, Sale, Settle, Transfer
 from transforms.accrue import report
 from transforms.accrue.book import Book
 from transforms.accrue.close_account import close, pass_on
@@ -24,6 +24,7 @@ from transforms.accrue.horizon import advance_base, keep_to_rules
 from transforms.accrue.local_time import DAY_MS
 from transforms.accrue.posting import Posting
 from transforms.accrue.programmes import Plan, Programmes
+from transforms.accrue.put_right import put_right
 from transforms.accrue.read_fact import ACTIONS, READERS
 from transforms.accrue.rebook import renumber
 from transforms.accrue.receive_account import expect_account, receive_account
@@ -152,6 +153,8 @@ class Accrue:
         if event.type in READERS and event.market in plan.markets:
             if body.retract:
                 posting.withdraw()
+            elif isinstance(payload, Correct):
+                put_right(posting, payload)
             else:
                 posting.enter()
         elif isinstance(payload, Merge) and body.survivor and not body.retract:

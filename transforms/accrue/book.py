@@ -14,7 +14,8 @@ from schemas.ledger import Account as AccountName
 from schemas.ledger import EntryKind, LedgerEntry, Posting, RedemptionCode
 from transforms.accrue.prepared import Prepared
 from transforms.accrue.programmes import Plan
-from transforms.accrue.state import Account, Answered, Basket, Receipt
+from transforms.accrue.receipts import Basket, Receipt
+from transforms.accrue.state import Account, Answered
 
 MOVEMENTS: Final[dict[EntryKind, frozenset[tuple[AccountName, AccountName]]]] = {
     "earn": frozenset({("issued", "pending"), ("issued", "available")}),

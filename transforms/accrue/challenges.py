@@ -18,8 +18,8 @@ from transforms.accrue.forget_challenges import settle_met
 from transforms.accrue.local_time import period_of
 from transforms.accrue.prepared import Contest
 from transforms.accrue.privileges import Met, Period, Progress
+from transforms.accrue.receipts import Receipt
 from transforms.accrue.standing import balance, key_of, name_in, window_of
-from transforms.accrue.state import Receipt
 
 AT_ONCE_MAX: Final = 100
 """Prizes that one event wins in one challenge at most; what is beyond counts for the next event."""

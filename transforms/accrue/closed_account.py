@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from schemas.ledger import Account as AccountName
 from transforms.accrue.facts import Bit
-from transforms.accrue.state import Account, Basket
+from transforms.accrue.receipts import Basket
+from transforms.accrue.state import Account
 from transforms.transfer import encoded, write
 
 ACCOUNT: Final = "account"

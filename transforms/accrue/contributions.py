@@ -8,7 +8,7 @@ line that was free counts for nothing.
 from collections.abc import Mapping, Sequence
 
 from transforms.accrue.prepared import Contest
-from transforms.accrue.state import Basket
+from transforms.accrue.receipts import Basket
 
 NOTHING = (0, 0)
 

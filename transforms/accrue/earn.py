@@ -17,8 +17,9 @@ from transforms.accrue.conditions import Asked
 from transforms.accrue.facts import Acted, Named, Purchased
 from transforms.accrue.lots import open_lot
 from transforms.accrue.rate import EVERY_RULE, Basis, basis_of, rate, share
+from transforms.accrue.receipts import BasketLine, Receipt
 from transforms.accrue.reverse_return import match_parked
-from transforms.accrue.state import BasketLine, OpenLot, Receipt
+from transforms.accrue.state import OpenLot
 
 
 def purchase(book: Book, fact: Purchased) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from transforms.accrue.book import Book
 from transforms.accrue.facts import ReturnedLine
 from transforms.accrue.receipt_names import called
-from transforms.accrue.state import BasketLine, Receipt
+from transforms.accrue.receipts import BasketLine, Receipt
 
 Back = dict[str, dict[str, int]]
 """Amount that came back, by receipt and line."""

@@ -9,20 +9,16 @@ from typing import Final
 
 from schemas.events import Event
 from schemas.flow import Output
-from schemas.ledger import Correction
-from schemas.payloads import Correct
 from transforms.accrue import report
 from transforms.accrue.book import Book, TierMove, lot_id
 from transforms.accrue.facts import (
     COMMANDS,
     Acted,
     AnyFact,
-    Corrected,
     Purchased,
     Returned,
     SettleAsked,
 )
-from transforms.accrue.find_difference import difference
 from transforms.accrue.fold import enter, place
 from transforms.accrue.horizon import advance_base
 from transforms.accrue.programmes import Plan
@@ -56,9 +52,6 @@ class Posting:
         state, event = self.state, self.event
         late = event.occurred_at < self.since
         if self._is_posted(late) and (self._restore() or not self._is_gone()):
-            return
-        if isinstance(event.payload, Correct):
-            self._correct(event.payload)
             return
         parked = state.current.parked
         if parked and any(one.basket == self.cause for one in parked) and self._restore():
@@ -115,44 +108,6 @@ class Posting:
         waits = any((one.source, one.event_id) == self.event.key for one in state.current.parked)
         if waits or state.current.joining:
             self.insert(self._withdrawal(None))
-
-    def _correct(self, wanted: Correct) -> None:
-        """Put the account right, unless something has happened to it since it was looked at: what
-        it must stand at then isn't what it must stand at now. Nor is it what an account must stand
-        at that was merged into this one."""
-        state = self.state
-        before = state.current.tier
-        moves, fact = len(self.tier_moves), None
-        named = [one for one in self.event.identifiers if one.startswith("member_id:")]
-        merged = bool(named) and f"member_id:{state.member_id}" not in named
-        moved_on = state.changed_at > wanted.compared_at
-        if not merged and not moved_on:
-            terms = self.plan.terms_at(self.known_at)
-            fact = difference(state.current, self.event, self.known_at, terms)
-        if fact is not None:
-            self.insert(fact)
-        moved = len(self.tier_moves) > moves or state.current.tier != before
-        self.rows.append(
-            Correction(
-                correction_id=self.event.event_id,
-                member_id=state.member_id,
-                status="merged"
-                if merged
-                else "moved_on"
-                if moved_on
-                else "right_already"
-                if fact is None
-                else "applied",
-                gained=_into_lots(fact, 1),
-                lost=_into_lots(fact, -1),
-                qualifying=0 if fact is None else fact.qualifying,
-                tier=state.current.tier if moved else None,
-                reason=wanted.reason,
-                actor=wanted.actor,
-                compared_at=wanted.compared_at,
-                posted_at=self.known_at,
-            )
-        )
 
     def _withdrawal(self, receipt_id: str | None) -> Returned:
         return Returned(
@@ -255,11 +210,3 @@ class Posting:
         after = state.current.tier or terms.levels[0]
         if after != before:
             self.tier_moves.append((before, after, self.known_at, "rebooked"))
-
-
-def _into_lots(fact: Corrected | None, sign: int) -> int:
-    """Points by which a correction makes a member richer (1) or poorer (-1), net."""
-    moves = [] if fact is None else fact.moves
-    own = ("pending", "available", "held")
-    net = sum(move.points * ((move.credit in own) - (move.debit in own)) for move in moves)
-    return max(0, sign * net)

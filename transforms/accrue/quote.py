@@ -31,7 +31,8 @@ from transforms.accrue.prepared import Prepared
 from transforms.accrue.programmes import Plan
 from transforms.accrue.read_fact import READERS
 from transforms.accrue.reading import Reading
-from transforms.accrue.state import Account, AccrueState, Basket, decode_account, encode_account
+from transforms.accrue.receipts import Basket
+from transforms.accrue.state import Account, AccrueState, decode_account, encode_account
 from transforms.accrue.timers import fire
 from transforms.accrue.view import rewards_of
 

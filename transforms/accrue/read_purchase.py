@@ -21,7 +21,7 @@ from transforms.accrue.facts import (
     SettleAsked,
 )
 from transforms.accrue.reading import Read, Reading, occasion_of
-from transforms.accrue.state import Basket, BasketLine
+from transforms.accrue.receipts import Basket, BasketLine
 
 
 def read_sale(read: Reading) -> Read:

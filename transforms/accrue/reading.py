@@ -13,7 +13,7 @@ from transforms.accrue.facts import (
     Fact,
 )
 from transforms.accrue.programmes import Plan
-from transforms.accrue.state import Basket
+from transforms.accrue.receipts import Basket
 
 Read = tuple[list[AnyFact], Basket | None]
 AFact = TypeVar("AFact", bound=Fact)

@@ -6,7 +6,8 @@ as returns are accepted; nothing that is forgotten could have been meant any mor
 """
 
 from transforms.accrue.book import Book
-from transforms.accrue.state import Account, EarlyName
+from transforms.accrue.receipts import EarlyName
+from transforms.accrue.state import Account
 
 
 def called(book: Book, name: str) -> str:

@@ -15,7 +15,7 @@ from transforms.accrue.book import Book, lot_id
 from transforms.accrue.facts import Returned, ReturnedLine
 from transforms.accrue.match_return import Back, match, open_receipts
 from transforms.accrue.rate import basis_of, rate, share
-from transforms.accrue.state import BasketLine, Parked, Receipt
+from transforms.accrue.receipts import BasketLine, Parked, Receipt
 from transforms.accrue.take_from_lot import take_from_lot
 
 WITHDRAWN: Final = "withdrawn"

@@ -19,9 +19,10 @@ from transforms.accrue.facts import Joining, ReturnedLine, TakenOver
 from transforms.accrue.join_privileges import join_privileges
 from transforms.accrue.lots import in_turn, settle_debt
 from transforms.accrue.receipt_names import called
+from transforms.accrue.receipts import Parked, Receipt
 from transforms.accrue.redeem import is_known
 from transforms.accrue.reverse_return import match_parked, withdraw_receipt
-from transforms.accrue.state import Account, Parked, Receipt, decode_account
+from transforms.accrue.state import Account, decode_account
 from transforms.accrue.timers import fire
 
 
