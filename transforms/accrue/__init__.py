@@ -7,7 +7,8 @@ which they happened. The rest, by what it is about:
   removes a fact where it belongs and posts the difference; `read_fact`, `read_purchase` and
   `reading` turn events into `facts`
 * what is remembered: `state` (an account, and the facts of the horizon), `receipts` (purchases),
-  `privileges` (what an account holds besides points), `book` (where a fold posts), `horizon` (what keeps it bounded)
+  `privileges` (what an account holds besides points), `book` (where a fold posts), `horizon` (what
+  keeps it bounded)
 * a programme: `programmes` and `prepared` make it ready, `conditions` and `rate` are its rules,
   `local_time` its calendar; `check` judges its file, by `check_rules`, `check_terms` and
   `check_examples`
