@@ -203,7 +203,7 @@ def test_kill_9_while_following(tmp_path: Path) -> None:
     effects: list[bytes] = []
     for wanted in (150, 777, 2000):
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
-        late = threading.Timer(30, process.kill)
+        late = threading.Timer(90, process.kill)
         late.start()
         assert process.stdout is not None
         for line in process.stdout:

@@ -15,6 +15,7 @@ import schemas.decisions
 import schemas.erasure
 import schemas.identity
 import schemas.ledger
+import schemas.privileges
 import schemas.refusals
 import schemas.scoring
 from schemas.flow import Row
@@ -142,6 +143,7 @@ def test_every_row_class_of_the_schemas_has_a_table() -> None:
         schemas.erasure,
         schemas.identity,
         schemas.ledger,
+        schemas.privileges,
         schemas.refusals,
         schemas.scoring,
     )
