@@ -70,8 +70,8 @@ def read_findings(con: duckdb.DuckDBPyConnection, notes: list[str], money: Money
             str(one["tier"])
             for one in rows(
                 con,
-                "SELECT tier FROM tier_ranks WHERE market IN (SELECT market FROM member_differences) "
-                "GROUP BY tier ORDER BY max(rank), tier",
+                "SELECT tier FROM tier_ranks "
+                "WHERE market IN (SELECT market FROM member_differences) GROUP BY tier ORDER BY max(rank), tier",
             )
         ],
         tier_matrix=rows(con, "FROM tier_matrix"),
