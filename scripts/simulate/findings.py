@@ -71,7 +71,8 @@ def read_findings(con: duckdb.DuckDBPyConnection, notes: list[str], money: Money
             for one in rows(
                 con,
                 "SELECT tier FROM tier_ranks "
-                "WHERE market IN (SELECT market FROM member_differences) GROUP BY tier ORDER BY max(rank), tier",
+                "WHERE market IN (SELECT market FROM member_differences) "
+                "GROUP BY tier ORDER BY max(rank), tier",
             )
         ],
         tier_matrix=rows(con, "FROM tier_matrix"),
