@@ -154,6 +154,15 @@ def asking(**asks: Any) -> dict[str, Any]:
         (rule(Multiply(times=Decimal("sNaN"))), "earn[1].times: must be a number above 1"),
         (rule(Multiply(times=Decimal(2), of=("later",))), "earn[1].of: no rule above it"),
         ({"earn": (Multiply(times=Decimal(2)),)}, "earn[0]: multiplies what the rules above it"),
+        (
+            {
+                "earn": (
+                    Action(on="enrolled", points=5),
+                    Multiply(times=Decimal(2), of=("action",)),
+                )
+            },
+            "earn[1].of: 'action' rewards actions",
+        ),
         *(
             (
                 rule(Multiply(times=Decimal(2), when=When(**{field: ("x",)}))),

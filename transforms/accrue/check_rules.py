@@ -81,6 +81,8 @@ def _problems_of_multiply(rule: Multiply, names: dict[str, EarnRule], where: str
     for name in rule.of:
         if name not in names:
             yield f"{where}.of: no rule above it is called {name!r}"
+        elif isinstance(names[name], Action):
+            yield f"{where}.of: {name!r} rewards actions, and a receipt has none of their points"
     if not rule.of and not any(isinstance(one, BaseRate | TierRate) for one in names.values()):
         yield f"{where}: multiplies what the rules above it give, so one must stand there"
     when = rule.when
