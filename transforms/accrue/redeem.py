@@ -160,7 +160,6 @@ def adjust(book: Book, fact: Adjusted) -> None:
         parts, missing = lots.allocate(account, -fact.points)
         for lot, points in parts:
             lots.spend(book, lot, points)
-            account.lots[lot].points -= points
             book.post("adjust", "available", "issued", points, lot, "adjust", note=fact.note)
         if missing:
             account.debt += missing
