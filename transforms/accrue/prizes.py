@@ -41,9 +41,9 @@ def take_back(
         return False
     lot = lot_id(owner, key)
     known = book.account.lots.get(lot)
-    if known is not None and is_forgiven(book, lot, known.points):
-        return False
     if known is not None:
+        if is_forgiven(book, lot, known.points):
+            return False
         take_from_lot(book, lot, [(name, None, known.points)], forgiving=True)
     if prize.offer is not None:
         offers.take_back(book, key, prize.offer, owner)

@@ -22,34 +22,38 @@ def take_from_lot(
     total = sum(points for _, _, points in reversals)
     if not total or open_lot is None:
         return
-    sources: list[tuple[AccountName, int]] = []
-    expired = min(total, open_lot.expired)
-    sources.append(("expired", expired))
+    expired, pending, available = _where(book, lot, total)
     open_lot.expired -= expired
-    total -= expired
-    pending = min(total, open_lot.remaining) if lot in account.pending else 0
     if pending:
-        sources.append(("pending", pending))
         open_lot.remaining -= pending
         free_changes(account, open_lot, -pending)
-        total -= pending
     if lot in account.pending and not open_lot.remaining:
         del account.pending[lot]
     if forgiving:
-        total = _allowed(book, total)
-    sources.append(("available", total))
-    _spend(book, lot, total)
-    open_lot.points = max(open_lot.remaining, open_lot.points - expired - pending - total)
+        available = _allowed(book, available)
+    _spend(book, lot, available)
+    gone = expired + pending + available
+    open_lot.points = max(open_lot.remaining, open_lot.points - gone)
+    sources: list[tuple[AccountName, int]] = [
+        ("expired", expired),
+        ("pending", pending),
+        ("available", available),
+    ]
     _post_from(book, lot, sources, reversals)
 
 
 def is_forgiven(book: Book, lot: str, points: int) -> bool:
     """Whether the policy for negative balances lets some of a lot's points be kept."""
+    _, _, available = _where(book, lot, points)
+    return _allowed(book, available) < available
+
+
+def _where(book: Book, lot: str, points: int) -> tuple[int, int, int]:
+    """From where a lot's points are taken: so many expired, pending, available."""
     known = book.account.lots[lot]
-    rest = max(0, points - known.expired)
-    if lot in book.account.pending:
-        rest = max(0, rest - known.remaining)
-    return _allowed(book, rest) < rest
+    expired = min(points, known.expired)
+    pending = min(points - expired, known.remaining) if lot in book.account.pending else 0
+    return expired, pending, points - expired - pending
 
 
 def _allowed(book: Book, points: int) -> int:
