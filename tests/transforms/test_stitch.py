@@ -22,6 +22,7 @@ from in_memory import (
 
 from schemas.flow import Climb
 from schemas.ladder import Guests, Limit, MemberLimit, check_ladder
+from schemas.payloads import Unlink
 from transforms.key_group import KeyGroup, Mark
 from transforms.stitch.identifier import Identifier
 
@@ -491,3 +492,16 @@ def test_what_was_held_before_a_merge_is_taken_back_after_it():
     _, rows = stitch(told)
     assert [row.reason for row in answers(rows)["pos", "s"]] == ["link"]
     assert owners(told)["s"] == ("m1", "link")
+
+
+def test_what_the_flow_orders_itself_is_done_however_old_the_log_is():
+    """It does nothing when it comes twice; refused, a merged account's points would be lost."""
+    about = Unlink(owner="email:e", reason="it was somebody else's", actor="ada")
+    old = msgspec.structs.replace(
+        event("u", "signed_in", 0, "cookie:c", known_at=91 * DAY),
+        type="unlink",
+        source="command",
+        payload=about,
+    )
+    _, rows = stitch([old])
+    assert [row for row in rows if row.table == "quarantine"] == []

@@ -62,5 +62,5 @@ def _adopt(book: Book, receipt_id: str, at: int) -> None:
     account = book.account
     for name in [name for name, early in account.early_names.items() if early.of == receipt_id]:
         early = account.early_names.pop(name)
-        if at - early.at <= book.plan.returns_ms and name not in account.receipts:
-            account.other_names.setdefault(name, receipt_id)
+        if at - early.at <= book.plan.returns_ms and not is_there(book, called(book, name)):
+            account.other_names[name] = receipt_id
