@@ -49,7 +49,7 @@ class EarningOracle:
 
     def tell(self, one: Bought) -> None:
         self.was_first[one.name] = not any(
-            not other.did and any(self.counts(line) for line in other.lines)
+            not other.did and any(line.amount and self.counts(line) for line in other.lines)
             for other in self.bought.values()
         )
         self.bought[one.name] = one

@@ -11,12 +11,15 @@ from challenge_till import challenge, contest_till
 from earning_till import profile, step, till
 from merged_tills import Tills
 from msgspec.structs import replace
+from privilege_till import grant
 
 from schemas.earn_rules import BaseRate, Bonus, BonusRate, Multiply, When
 from schemas.ledger import RedemptionAnswer
-from schemas.rewards import Prize, Reward
+from schemas.rewards import CatalogueOffer, Prize, Reward
 
 BASE = BaseRate(rate=Decimal(1))
+BIRTHDAY = When(birthday="day")
+OFFERED: dict[str, Any] = {"returns_days": 14, "offers": (CatalogueOffer(offer="treat"),)}
 
 
 def is_one_piece(played: Till) -> bool:
@@ -44,7 +47,7 @@ def test_a_prize_that_policy_forgives_is_won_once(policy: str, spent: int) -> No
 
 
 def test_a_birthday_that_is_changed_isnt_one_this_year() -> None:
-    played = till(BASE, Multiply(name="party", times=Decimal(10), when=When(birthday="day")))
+    played = till(BASE, Multiply(name="party", times=Decimal(10), when=BIRTHDAY))
     for number in range(5):
         at = day(number)
         today = datetime.fromtimestamp(at / 1000, timezone.utc).strftime("%m-%d")
@@ -140,3 +143,22 @@ def test_a_return_that_comes_back_with_a_merged_account_is_another_posting() -> 
     played = tills.till("new")
     assert sum(one.points for one in played.entries if one.kind == "reverse") == 10
     assert is_one_piece(played)
+
+
+def test_a_birthday_that_was_changed_isnt_asked_for_after_a_merge_either() -> None:
+    tills = Tills(till(BASE, Multiply(name="party", times=Decimal(10), when=BIRTHDAY)).operator)
+    tills.give(profile("one", day(0), birthday="12-24"), "old", day(0))
+    tills.give(profile("two", day(1), birthday="03-15"), "old", day(1))
+    tills.give(sale("a", day(2), 100), "new", day(2))
+    tills.merge("old", "new", day(10))
+    tills.deliver_all(day(11))
+    tills.give(sale("b", day(14), 1000), "new", day(14))
+    assert tills.till("new").balances()["available"] == 11
+
+
+def test_an_offer_is_used_once_by_an_order_that_takes_longer_than_returns() -> None:
+    played = till(BASE, Bonus(points=50, when=When(offers=("treat",))), **OFFERED)
+    played.play(grant("treat", day(0)), step("order_placed", "o", day(1), 100, offers=("treat",)))
+    played.play(grant("treat", day(20), event_id="again"))
+    played.play(step("order_delivered", "o", day(30), 100, offers=("treat",)))
+    assert [one.status for one in played.state.current.offers.values()] == ["used", "open"]

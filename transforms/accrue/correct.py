@@ -133,15 +133,7 @@ def _even_out(book: Book, fact: Corrected, excess: int) -> None:
         own = lot_id(book.member_id, book.cause)
         book.post("correct", "available", "issued", -excess, None, _EVEN, note=fact.note)
         book.post("correct", "issued", "available", -excess, own, RULE, note=fact.note, opens=True)
-        opened = OpenLot(
-            earned_at=fact.at,
-            available_at=fact.at,
-            expires_at=book.terms.lot_expires_at(fact.at),
-            points=-excess,
-            remaining=-excess,
-            first=opening("correct", RULE, None),
-        )
-        open_lot(book, own, opened)
+        open_lot(book, own, -excess, opening("correct", RULE, None))
     if account.debt or account.unbacked:
         for key in in_turn(account):
             settle_debt(book, key, account.lots[key])

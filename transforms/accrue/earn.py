@@ -19,7 +19,6 @@ from transforms.accrue.lots import open_lot
 from transforms.accrue.rate import EVERY_RULE, Basis, basis_of, rate, share
 from transforms.accrue.receipts import BasketLine, Receipt
 from transforms.accrue.reverse_return import match_parked
-from transforms.accrue.state import OpenLot
 
 
 def purchase(book: Book, fact: Purchased) -> None:
@@ -111,15 +110,7 @@ def act(book: Book, fact: Acted) -> None:
             first = first or opening(rule.kind, rule.name, None)
             book.post(rule.kind, "issued", "available", points, lot, rule.name, opens=True)
     if total:
-        opened = OpenLot(
-            earned_at=fact.at,
-            available_at=fact.at,
-            expires_at=terms.lot_expires_at(fact.at),
-            points=total,
-            remaining=total,
-            first=first,
-        )
-        open_lot(book, lot, opened)
+        open_lot(book, lot, total, first)
     tiers.count(book, terms.qualifying(earned), 0, 0)
     if terms.challenges:
         challenges.acted(book, fact)
@@ -147,7 +138,7 @@ def _post(
     book: Book, lines: list[BasketLine], amounts: list[int], masks: list[int], earned: list[int]
 ) -> None:
     """Open the receipt's lot and write its entries: the hottest loop of accrue, hence inlined."""
-    terms, at = book.terms, book.at
+    terms = book.terms
     lot = lot_id(book.member_id, book.cause)
     credit: AccountName = "pending" if terms.pending_ms else "available"
     first = ""
@@ -188,18 +179,7 @@ def _post(
     balances = book.account.balances
     balances["issued"] = balances.get("issued", 0) - total
     balances[credit] = balances.get(credit, 0) + total
-    open_lot(
-        book,
-        lot,
-        OpenLot(
-            earned_at=at,
-            available_at=at + terms.pending_ms,
-            expires_at=terms.lot_expires_at(at),
-            points=total,
-            remaining=total,
-            first=first,
-        ),
-    )
+    open_lot(book, lot, total, first, terms.pending_ms)
 
 
 def _weights(amounts: list[int], masks: list[int], place: int) -> list[int]:

@@ -45,7 +45,6 @@ def _keep_alive(book: Book, kind: Kind) -> None:
     account, terms, at = book.account, book.terms, book.at
     if kind not in terms.expiry.activity:
         return
-    account.active_at = at
     until = terms.lot_expires_at(at)
     if until is None:
         return

@@ -47,7 +47,8 @@ def join(account: Account, came: Account) -> None:
     if came.enrolled_at:
         account.enrolled_at = min(came.enrolled_at, account.enrolled_at or came.enrolled_at)
         account.timetable.pop(f"{KIND}anniversary", None)
-    account.birthday = account.birthday or came.birthday
+    if not account.birthday:
+        account.birthday, account.birthday_from = came.birthday, came.birthday_from
     for gift, year in came.given.items():
         account.given[gift] = max(year, account.given.get(gift, year))
 

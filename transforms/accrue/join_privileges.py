@@ -18,7 +18,6 @@ def join_privileges(book: Book, came: Account) -> None:
     account = book.account
     gifts.join(account, came)
     account.purchases += came.purchases
-    account.active_at = max(account.active_at, came.active_at)
     for cap, used in came.used.items():
         account.used[cap] = _together(account.used.get(cap), used)
     account.uses = came.uses | account.uses

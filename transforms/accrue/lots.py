@@ -18,13 +18,21 @@ UNBACKED: Final = ""
 """The part of an allocation that no lot stands behind."""
 
 
-def open_lot(book: Book, lot_id: str, lot: OpenLot) -> None:
-    """Put a new lot into the account; one that isn't pending can be spent at once."""
-    account = book.account
-    account.lots[lot_id] = lot
+def open_lot(book: Book, lot_id: str, points: int, first: str, wait_ms: int = 0) -> None:
+    """Put a new lot into the account; one that needn't wait can be spent at once. `first`: what its
+    first entry was posted for (`book.opening`)."""
+    account, at = book.account, book.at
+    lot = account.lots[lot_id] = OpenLot(
+        earned_at=at,
+        available_at=at + wait_ms,
+        expires_at=book.terms.lot_expires_at(at),
+        points=points,
+        remaining=points,
+        first=first,
+    )
     book.touched[lot_id] = None
-    free_changes(account, lot, lot.remaining)
-    if lot.available_at > lot.earned_at:
+    free_changes(account, lot, points)
+    if wait_ms:
         account.pending[lot_id] = lot.available_at
     else:
         settle_debt(book, lot_id, lot)

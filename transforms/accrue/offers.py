@@ -79,7 +79,7 @@ def use(book: Book, fact: Purchased | OffersNamed) -> frozenset[str]:
     of its events used isn't used again."""
     held, named = book.account.offers, set(fact.offers)
     names = [fact.receipt_id] if fact.other_id is None else [fact.receipt_id, fact.other_id]
-    since = book.at - book.plan.returns_ms
+    since = book.at - book.plan.remember_ms
     used = {
         one.offer
         for one in held.values()

@@ -12,7 +12,6 @@ from transforms.accrue import offers
 from transforms.accrue.book import Book, lot_id, opening
 from transforms.accrue.lots import open_lot
 from transforms.accrue.privileges import Access
-from transforms.accrue.state import OpenLot
 from transforms.accrue.take_from_lot import is_forgiven, take_from_lot
 
 
@@ -58,19 +57,10 @@ def _key(cause: str, name: str, number: int) -> str:
 
 
 def _give_points(book: Book, key: str, name: str, points: int, pending: bool) -> None:
-    terms, at = book.terms, book.at
     lot = lot_id(book.member_id, key)
-    wait = terms.pending_ms if pending else 0
+    wait = book.terms.pending_ms if pending else 0
     book.post("bonus", "issued", "pending" if wait else "available", points, lot, name, opens=True)
-    opened = OpenLot(
-        earned_at=at,
-        available_at=at + wait,
-        expires_at=terms.lot_expires_at(at),
-        points=points,
-        remaining=points,
-        first=opening("bonus", name, None),
-    )
-    open_lot(book, lot, opened)
+    open_lot(book, lot, points, opening("bonus", name, None), wait)
 
 
 def _unlock(book: Book, key: str, name: str, access: str) -> None:

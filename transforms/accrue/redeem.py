@@ -22,7 +22,7 @@ from transforms.accrue.book import Book, Request, lot_id, opening
 from transforms.accrue.facts import Adjusted, RedeemAsked, SettleAsked
 from transforms.accrue.local_time import MINUTE_MS
 from transforms.accrue.lots import UNBACKED
-from transforms.accrue.state import Account, Answered, OpenLot
+from transforms.accrue.state import Account, Answered
 
 ASKED_MAX: Final = 100
 """Settlements that wait for holds of a merged account at most; more are refused at once."""
@@ -144,18 +144,7 @@ def adjust(book: Book, fact: Adjusted) -> None:
             note=fact.note,
             opens=True,
         )
-        lots.open_lot(
-            book,
-            lot,
-            OpenLot(
-                earned_at=fact.at,
-                available_at=fact.at,
-                expires_at=book.terms.lot_expires_at(fact.at),
-                points=fact.points,
-                remaining=fact.points,
-                first=opening("adjust", "adjust", None),
-            ),
-        )
+        lots.open_lot(book, lot, fact.points, opening("adjust", "adjust", None))
     elif fact.points < 0:
         parts, missing = lots.allocate(account, -fact.points)
         for lot, points in parts:

@@ -133,8 +133,6 @@ class Account(Bit, kw_only=True):
     """The year in which each gift was given last."""
     purchases: int = 0
     """Ever, returned ones included; those of nothing but excluded lines aside."""
-    active_at: int = 0
-    """The last thing that keeps points alive."""
     used: dict[str, Used] = {}
     """What was earned under caps, by cap."""
     counted: dict[int, int] = {}
